@@ -1,0 +1,20 @@
+package io.github.panvec;
+
+import java.util.Set;
+
+/**
+ * What a backend can do, told without loading its native library.
+ *
+ * @param metrics the metrics it takes
+ * @param maxDimension the largest dimension
+ * @param maxK the largest k of one search
+ * @param approximate whether a plain search may miss a true neighbour; {@link SearchRequest#exact()} never does
+ * @param persistent whether an index can live in a file, durable call by call (the parameter {@code path})
+ */
+public record Capabilities(
+    Set<Metric> metrics, int maxDimension, int maxK, boolean approximate, boolean persistent) {
+
+  public Capabilities {
+    metrics = Set.copyOf(metrics);
+  }
+}

@@ -1,0 +1,123 @@
+package io.github.panvec;
+
+import io.github.panvec.spi.VectorBackend;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.ServiceConfigurationError;
+import java.util.ServiceLoader;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+
+/** Entry point: which backends there are, and new indexes. Thread-safe. */
+public final class Panvec {
+
+  private Panvec() {}
+
+  /**
+   * The backends on the class path or module path, by name. Loads no native library.
+   *
+   * <p>Looks through the thread's context class loader, and through Panvec's own where that finds none.
+   *
+   * @throws ServiceConfigurationError when a provider is broken
+   */
+  public static List<VectorBackend> backends() {
+    List<VectorBackend> found = load(Thread.currentThread().getContextClassLoader());
+    if (found.isEmpty()) {
+      found = load(Panvec.class.getClassLoader());
+    }
+    found.sort(Comparator.comparing(VectorBackend::name));
+    return List.copyOf(found);
+  }
+
+  private static List<VectorBackend> load(ClassLoader loader) {
+    List<VectorBackend> found = new ArrayList<>();
+    ServiceLoader.load(VectorBackend.class, loader).forEach(found::add);
+    return found;
+  }
+
+  /**
+   * The backend of that name.
+   *
+   * @throws UnknownBackendException listing the backends and the nearest name
+   */
+  public static VectorBackend backend(String name) {
+    Objects.requireNonNull(name, "name");
+    List<VectorBackend> all = backends();
+    for (VectorBackend backend : all) {
+      if (backend.name().equals(name)) {
+        return backend;
+      }
+    }
+    throw new UnknownBackendException(unknownBackend(name, all));
+  }
+
+  /** Available ones with their version; those that are on the path but do not load with their reason. */
+  private static String unknownBackend(String name, List<VectorBackend> all) {
+    StringBuilder text = new StringBuilder(Names.unknown("backend", name, all.stream().map(VectorBackend::name).toList()));
+    text.setLength(text.lastIndexOf(" Available: "));
+    Map<Boolean, List<VectorBackend>> byState =
+        all.stream().collect(Collectors.partitioningBy(backend -> backend.availability().available()));
+    List<VectorBackend> working = byState.get(true);
+    text.append(" Available: ")
+        .append(
+            working.isEmpty()
+                ? "none" + (all.isEmpty() ? " (no backend is on the class path or module path)" : "")
+                : working.stream()
+                    .map(backend -> backend.name() + " " + backend.upstreamVersion())
+                    .collect(Collectors.joining(", ")));
+    for (VectorBackend backend : byState.get(false)) {
+      text.append("; ")
+          .append(backend.name())
+          .append(" is on the path but did not load: ")
+          .append(backend.availability().reason());
+    }
+    return text.toString();
+  }
+
+  /**
+   * A new, empty index (or, with a backend's {@code path} parameter, the one that lives there).
+   *
+   * @throws UnknownBackendException when no backend has that name
+   * @throws IllegalArgumentException when dimension, metric or a parameter is not one that the backend takes, naming what it takes
+   * @throws BackendUnavailableException when the backend's native library cannot be used, naming every attempt
+   */
+  public static VectorIndex create(IndexSpec spec) {
+    VectorBackend backend = backend(spec.backend());
+    return backend.create(resolve(spec, backend));
+  }
+
+  /** The spec with every parameter checked and parsed, and defaults filled in. */
+  private static IndexSpec resolve(IndexSpec spec, VectorBackend backend) {
+    Capabilities capabilities = backend.capabilities();
+    if (!capabilities.metrics().contains(spec.metric())) {
+      throw new IllegalArgumentException(backend.name() + " takes " + capabilities.metrics() + ", not " + spec.metric());
+    }
+    if (spec.dimension() > capabilities.maxDimension()) {
+      throw new IllegalArgumentException(
+          backend.name() + " takes dimensions 1 .. " + capabilities.maxDimension() + ", not " + spec.dimension());
+    }
+    Map<String, Parameter> declared = new TreeMap<>();
+    backend.parameters().forEach(parameter -> declared.put(parameter.name(), parameter));
+    IndexSpec resolved = IndexSpec.of(spec.backend(), spec.dimension(), spec.metric());
+    for (Map.Entry<String, Object> given : spec.parameters().entrySet()) {
+      Parameter parameter = declared.remove(given.getKey());
+      if (parameter == null) {
+        throw new IllegalArgumentException(
+            Names.unknown(
+                backend.name() + " parameter",
+                given.getKey(),
+                backend.parameters().stream().map(Parameter::name).toList()));
+      }
+      resolved = resolved.with(parameter.name(), parameter.parse(given.getValue()));
+    }
+    for (Parameter absent : declared.values()) {
+      if (absent.defaultValue() != null) {
+        resolved = resolved.with(absent.name(), absent.parse(absent.defaultValue()));
+      }
+    }
+    return resolved;
+  }
+}

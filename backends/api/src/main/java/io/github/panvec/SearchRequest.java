@@ -1,0 +1,109 @@
+package io.github.panvec;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One search: a query, how many hits, and options. Immutable.
+ *
+ * <pre>{@code
+ * index.search(SearchRequest.of(query, 10).filter(IdFilter.in(changedToday)).efSearch(256));
+ * }</pre>
+ *
+ * <p>The query is referenced, not copied: its components are read when the search runs, and never changed. A program
+ * that searches often without garbage keeps one request over {@link SearchBuffer#query()} and writes each query there.
+ */
+public final class SearchRequest {
+  private final MemorySegment query;
+  private final int k;
+  private final @Nullable IdFilter filter;
+  private final boolean exact;
+  private final int efSearch;
+
+  private SearchRequest(MemorySegment query, int k, @Nullable IdFilter filter, boolean exact, int efSearch) {
+    this.query = query;
+    this.k = k;
+    this.filter = filter;
+    this.exact = exact;
+    this.efSearch = efSearch;
+  }
+
+  /**
+   * The {@code k} nearest to {@code query}.
+   *
+   * @param query one component per dimension, all finite
+   * @throws IllegalArgumentException when {@code k < 1}
+   */
+  public static SearchRequest of(float[] query, int k) {
+    return of(MemorySegment.ofArray(query), k);
+  }
+
+  /**
+   * The {@code k} nearest to {@code query}; a native segment is read in place.
+   *
+   * @param query float32 in native byte order, 4 * dimension bytes
+   * @throws IllegalArgumentException when {@code k < 1}
+   */
+  public static SearchRequest of(MemorySegment query, int k) {
+    Objects.requireNonNull(query, "query");
+    if (k < 1) {
+      throw new IllegalArgumentException("k must be at least 1, not " + k);
+    }
+    return new SearchRequest(query, k, null, false, 0);
+  }
+
+  /** Only ids that pass {@code filter}. */
+  public SearchRequest filter(IdFilter filter) {
+    return new SearchRequest(query, k, Objects.requireNonNull(filter, "filter"), exact, efSearch);
+  }
+
+  /** The true {@code k} nearest, by scanning every row. */
+  public SearchRequest exact() {
+    return new SearchRequest(query, k, filter, true, efSearch);
+  }
+
+  /**
+   * How many candidates the walk over a graph keeps, instead of the index's {@code efSearch}; it is raised to k. Backends that are exact
+   * anyway take no notice.
+   *
+   * @throws IllegalArgumentException when {@code efSearch < 1}
+   */
+  public SearchRequest efSearch(int efSearch) {
+    if (efSearch < 1) {
+      throw new IllegalArgumentException("efSearch must be at least 1, not " + efSearch);
+    }
+    return new SearchRequest(query, k, filter, exact, efSearch);
+  }
+
+  /** The query: float32 in native byte order, on or off the Java heap. */
+  public MemorySegment query() {
+    return query;
+  }
+
+  /** The most hits wanted, at least 1. */
+  public int k() {
+    return k;
+  }
+
+  /** The filter, or null. */
+  public @Nullable IdFilter idFilter() {
+    return filter;
+  }
+
+  /** Whether every row is to be scanned. */
+  public boolean isExact() {
+    return exact;
+  }
+
+  /** The request's own {@code efSearch}, or {@code byDefault} when it has none. */
+  public int efSearchOr(int byDefault) {
+    return efSearch == 0 ? byDefault : efSearch;
+  }
+
+  /** Components of the query. */
+  public long dimension() {
+    return query.byteSize() / ValueLayout.JAVA_FLOAT.byteSize();
+  }
+}

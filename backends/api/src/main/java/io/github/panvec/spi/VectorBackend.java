@@ -1,0 +1,41 @@
+package io.github.panvec.spi;
+
+import io.github.panvec.Availability;
+import io.github.panvec.BackendUnavailableException;
+import io.github.panvec.Capabilities;
+import io.github.panvec.IndexSpec;
+import io.github.panvec.Parameter;
+import io.github.panvec.VectorIndex;
+import java.util.List;
+
+/**
+ * A nearest-neighbour engine. Found through {@link java.util.ServiceLoader}; needs a public constructor without parameters.
+ *
+ * <p>Only {@link #availability()} and {@link #create} may touch the native library; everything else is plain Java and works where
+ * the library does not. Thread-safe.
+ */
+public interface VectorBackend {
+
+  /** The name that a spec selects it by, in lower case, for example {@code hnswlib}. */
+  String name();
+
+  /** Version of the engine behind it, as it is pinned in the build, for example {@code 0.8.0}. */
+  String upstreamVersion();
+
+  Capabilities capabilities();
+
+  /** The parameters it knows, in the order in which a person wants to read them. */
+  List<Parameter> parameters();
+
+  /** Loads the library if that has not been tried yet; never throws. */
+  Availability availability();
+
+  /**
+   * An empty index.
+   *
+   * @param spec checked by the caller: dimension and metric are within {@link #capabilities()}, each parameter is one of {@link
+   *     #parameters()} in its {@linkplain Parameter#parse parsed} form, and defaults are filled in
+   * @throws BackendUnavailableException when the library cannot be used
+   */
+  VectorIndex create(IndexSpec spec);
+}

@@ -1,0 +1,9 @@
+/** The Panvec API: one {@code VectorIndex} over several native nearest-neighbour engines. */
+module io.github.panvec {
+  requires static transitive org.jspecify;
+
+  exports io.github.panvec;
+  exports io.github.panvec.spi;
+
+  uses io.github.panvec.spi.VectorBackend;
+}

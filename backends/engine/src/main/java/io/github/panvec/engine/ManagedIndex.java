@@ -1,0 +1,456 @@
+package io.github.panvec.engine;
+
+import io.github.panvec.Capabilities;
+import io.github.panvec.DuplicateIdException;
+import io.github.panvec.IdFilter;
+import io.github.panvec.IndexSpec;
+import io.github.panvec.IndexStats;
+import io.github.panvec.SearchBuffer;
+import io.github.panvec.SearchRequest;
+import io.github.panvec.SearchResult;
+import io.github.panvec.VectorIndex;
+import io.github.panvec.VectorIndexException;
+import io.github.panvec.spi.HitSegments;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * A {@link VectorIndex} over a {@link SlotIndex}: ids, versions, locks, batches, filters and close, once for all engines that know rows
+ * by slot.
+ *
+ * <p><b>Locks, from the outside in.</b> The writer mutex orders writers and close. A search holds a {@link Version} from start to end, and
+ * the {@link GraphLock} shared while it is in native code; exact scans let go of it between slices. Writers hold it exclusively while they
+ * link, in slices of a millisecond when somebody waits.
+ */
+public final class ManagedIndex implements VectorIndex {
+  private static final long SLICE_NANOS = 1_000_000;
+
+  /** Rows cross into native memory in slices of this size. */
+  private static final long STAGE_BYTES = 4L << 20;
+
+  /** An exact scan holds the graph lock for this much at a time: about a millisecond of memory bandwidth. */
+  private static final long SCAN_BYTES = 8L << 20;
+
+  /** A filter that leaves at most this share of the slots is answered by an exact scan of what it leaves. */
+  private static final double SCAN_SHARE = 0.1;
+
+  /** A walk for more than one in this many live rows is dearer than a scan of all. */
+  private static final long SCAN_ROWS_PER_HIT = 8;
+
+  private static final long FIRST_CAPACITY = 64;
+  private static final long MAX_SLOTS = Integer.MAX_VALUE - 64L;
+  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+
+  private final IndexSpec spec;
+  private final Capabilities capabilities;
+  private final SlotIndex slots;
+  private final int threads;
+  private final int efSearch;
+  private final long rowBytes;
+
+  private final Arena arena = Arena.ofShared();
+  private final GraphLock graph = new GraphLock(arena);
+  private final SlotIds ids = new SlotIds(arena);
+  private final IdMap map = new IdMap(ids);
+  private final Versions versions = new Versions(arena, ids);
+
+  private final ReentrantLock writer = new ReentrantLock(true);
+  // Under the writer mutex:
+  private long nextSlot;
+  private long capacity;
+
+  /**
+   * Takes {@code slots} over: it is closed with this index.
+   *
+   * @param threads the most threads that linking a batch may use
+   * @param efSearch for requests that have none
+   */
+  public ManagedIndex(IndexSpec spec, Capabilities capabilities, SlotIndex slots, int threads, int efSearch) {
+    this.spec = spec;
+    this.capabilities = capabilities;
+    this.slots = slots;
+    this.threads = threads;
+    this.efSearch = efSearch;
+    this.rowBytes = (long) spec.dimension() * Float.BYTES;
+  }
+
+  @Override
+  public IndexSpec spec() {
+    return spec;
+  }
+
+  @Override
+  public Capabilities capabilities() {
+    return capabilities;
+  }
+
+  @Override
+  public long size() {
+    Version version = versions.retain();
+    try {
+      return version.liveCount();
+    } finally {
+      versions.release(version);
+    }
+  }
+
+  @Override
+  public boolean contains(long id) {
+    Version version = versions.retain();
+    try {
+      return map.find(id, version) >= 0;
+    } finally {
+      versions.release(version);
+    }
+  }
+
+  @Override
+  public Optional<float[]> get(long id) {
+    Version version = versions.retain();
+    try (Arena scratch = Arena.ofConfined()) {
+      int slot = map.find(id, version);
+      if (slot < 0) {
+        return Optional.empty();
+      }
+      MemorySegment row = scratch.allocate(rowBytes, Float.BYTES);
+      graph.lockShared();
+      try {
+        slots.row(slot, row);
+      } finally {
+        graph.unlockShared();
+      }
+      return Optional.of(row.toArray(ValueLayout.JAVA_FLOAT));
+    } finally {
+      versions.release(version);
+    }
+  }
+
+  // ---- writing
+
+  @Override
+  public void add(long id, float[] vector) {
+    Vectors.checkDimension("vector", vector.length, spec.dimension());
+    insert(new long[] {id}, MemorySegment.ofArray(vector), false);
+  }
+
+  @Override
+  public void addAll(long[] ids, float[] vectors) {
+    addAll(MemorySegment.ofArray(ids), MemorySegment.ofArray(vectors));
+  }
+
+  @Override
+  public void addAll(MemorySegment ids, MemorySegment vectors) {
+    Vectors.checkBatch(ids, vectors, spec.dimension());
+    insert(ids.toArray(LONG), vectors, false);
+  }
+
+  @Override
+  public void upsert(long id, float[] vector) {
+    Vectors.checkDimension("vector", vector.length, spec.dimension());
+    insert(new long[] {id}, MemorySegment.ofArray(vector), true);
+  }
+
+  @Override
+  public boolean remove(long id) {
+    writer.lock();
+    try {
+      int slot = map.find(id, versions.current());
+      if (slot < 0) {
+        return false;
+      }
+      versions.publish(nextSlot, slot);
+      return true;
+    } finally {
+      writer.unlock();
+    }
+  }
+
+  /** Adds a batch, or replaces a single row. */
+  private void insert(long[] batch, MemorySegment vectors, boolean replace) {
+    writer.lock();
+    try {
+      Version before = versions.current();
+      int replaced = replace ? map.find(batch[0], before) : -1;
+      if (!replace) {
+        checkNew(batch, before);
+      }
+      if (batch.length == 0) {
+        return;
+      }
+      ensureCapacity(nextSlot + batch.length);
+      stage(vectors, batch.length);
+      link(batch.length);
+      name(batch);
+      nextSlot += batch.length;
+      if (replaced < 0) {
+        versions.publish(nextSlot);
+      } else {
+        versions.publish(nextSlot, replaced);
+      }
+    } finally {
+      writer.unlock();
+    }
+  }
+
+  /** Gives the linked slots their ids, ahead of the version that publishes them. */
+  private void name(long[] batch) {
+    try {
+      boolean keepOlder = versions.olderInUse();
+      for (int i = 0; i < batch.length; i++) {
+        int slot = (int) nextSlot + i;
+        ids.set(slot, batch[i]);
+        map.put(batch[i], slot, keepOlder);
+      }
+    } catch (OutOfMemoryError outOfHeap) {
+      giveUp(batch.length);
+      throw outOfHeap;
+    }
+  }
+
+  private void checkNew(long[] batch, Version version) {
+    for (int row = 0; row < batch.length; row++) {
+      if (map.find(batch[row], version) >= 0) {
+        throw new DuplicateIdException(batch[row], row);
+      }
+    }
+    int twice = DistinctIds.firstRepeated(batch);
+    if (twice >= 0) {
+      throw new DuplicateIdException(batch[twice], twice);
+    }
+  }
+
+  private void ensureCapacity(long needed) {
+    if (needed > MAX_SLOTS) {
+      throw new VectorIndexException(
+          "an index holds at most " + MAX_SLOTS + " rows, counting those that were removed or replaced; this needs " + needed);
+    }
+    ids.reserve(needed);
+    map.reserve(needed - nextSlot);
+    if (needed <= capacity) {
+      return;
+    }
+    long grown = Math.min(MAX_SLOTS, Math.max(Math.max(needed, FIRST_CAPACITY), capacity + capacity / 2));
+    graph.lockExclusive();
+    try {
+      slots.reserve(grown);
+    } finally {
+      graph.unlockExclusive();
+    }
+    capacity = grown;
+  }
+
+  /** Checks and stores the rows where nobody can reach them yet. */
+  private void stage(MemorySegment vectors, long count) {
+    if (vectors.isNative() && vectors.address() % Float.BYTES == 0) {
+      slots.stage(nextSlot, vectors, count, 0);
+      return;
+    }
+    long slice = Math.min(count, Math.max(1, STAGE_BYTES / rowBytes));
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment copy = scratch.allocate(slice * rowBytes, Float.BYTES);
+      for (long row = 0; row < count; row += slice) {
+        long rows = Math.min(slice, count - row);
+        MemorySegment.copy(vectors, row * rowBytes, copy, 0, rows * rowBytes);
+        slots.stage(nextSlot + row, copy, rows, row);
+      }
+    }
+  }
+
+  private void link(long count) {
+    long done = 0;
+    while (done < count) {
+      SlotIndex.Linked linked;
+      graph.lockExclusive();
+      try {
+        linked = slots.link(nextSlot + done, count - done, threads, graph.readersWaiting(), SLICE_NANOS);
+      } finally {
+        graph.unlockExclusive();
+      }
+      done += linked.slots();
+      if (linked.failure() != null) {
+        giveUp(done);
+        throw linked.failure();
+      }
+    }
+  }
+
+  /** Slots that were linked for a batch that failed are dead from birth. */
+  private void giveUp(long used) {
+    int[] dead = new int[Math.toIntExact(used)];
+    for (int i = 0; i < dead.length; i++) {
+      dead[i] = (int) nextSlot + i;
+    }
+    nextSlot += used;
+    versions.publish(nextSlot, dead);
+  }
+
+  // ---- searching
+
+  @Override
+  public SearchResult search(SearchRequest request) {
+    Vectors.checkRequest(request, spec, capabilities.maxK());
+    Version version = versions.retain();
+    try (Arena scratch = Arena.ofConfined()) {
+      int k = clampK(request, version);
+      MemorySegment query = request.query();
+      if (!isReadable(query)) {
+        query = scratch.allocate(rowBytes, Float.BYTES).copyFrom(query);
+      }
+      HitSegments hits = HitSegments.allocate(scratch, k);
+      return hits.toResult(run(request, version, query, k, hits));
+    } finally {
+      versions.release(version);
+    }
+  }
+
+  @Override
+  public void search(SearchRequest request, SearchBuffer buffer) {
+    Vectors.checkRequest(request, spec, capabilities.maxK());
+    Version version = versions.retain();
+    try {
+      int k = clampK(request, version);
+      Vectors.checkBuffer(buffer, spec, Math.min(k, version.liveCount()));
+      buffer.setCount(0);
+      MemorySegment query = request.query();
+      if (!isReadable(query)) {
+        query = buffer.query().copyFrom(query);
+      }
+      buffer.setCount(run(request, version, query, k, buffer.hits()));
+    } finally {
+      versions.release(version);
+    }
+  }
+
+  private static boolean isReadable(MemorySegment query) {
+    return query.isNative() && query.address() % Float.BYTES == 0;
+  }
+
+  /** The k that native code gets: no more than can be found, and at least 1, so that it checks the query of an empty index too. */
+  private static int clampK(SearchRequest request, Version version) {
+    return (int) Math.max(1, Math.min(request.k(), version.liveCount()));
+  }
+
+  private int run(SearchRequest request, Version version, MemorySegment query, int k, HitSegments hits) {
+    IdFilter filter = request.idFilter();
+    if (filter != null) {
+      return runFiltered(request, filter, version, query, k, hits);
+    }
+    if (request.isExact() || k * SCAN_ROWS_PER_HIT >= version.liveCount()) {
+      return scan(version, MemorySegment.NULL, query, k, hits);
+    }
+    return walk(version, MemorySegment.NULL, query, k, request.efSearchOr(efSearch), hits);
+  }
+
+  private int runFiltered(
+      SearchRequest request, IdFilter filter, Version version, MemorySegment query, int k, HitSegments hits) {
+    try (Arena scratch = Arena.ofConfined()) {
+      SlotFilter matches = SlotFilter.resolve(filter, version, map, ids, scratch);
+      boolean scan =
+          request.isExact()
+              || matches.count() <= SCAN_SHARE * version.slotCount()
+              || k * SCAN_ROWS_PER_HIT >= matches.count();
+      if (scan && matches.isList()) {
+        return scanList(version, matches, query, k, hits);
+      }
+      MemorySegment bitmap = matches.bitmap(version.slotCount(), scratch);
+      return scan
+          ? scan(version, bitmap, query, k, hits)
+          : walk(version, bitmap, query, k, request.efSearchOr(efSearch), hits);
+    }
+  }
+
+  private int walk(
+      Version version, MemorySegment filter, MemorySegment query, int k, int ef, HitSegments hits) {
+    graph.lockShared();
+    try {
+      return slots.search(version, filter, query, k, ef, hits);
+    } finally {
+      graph.unlockShared();
+    }
+  }
+
+  private int scan(Version version, MemorySegment filter, MemorySegment query, int k, HitSegments hits) {
+    long end = version.slotCount();
+    long slice = Math.max(64, SCAN_BYTES / rowBytes / 64 * 64);
+    int count = 0;
+    long from = 0;
+    do {
+      long to = Math.min(end, from + slice);
+      graph.lockShared();
+      try {
+        count = slots.exact(version, from, to, filter, query, k, count, to == end, hits);
+      } finally {
+        graph.unlockShared();
+      }
+      from = to;
+    } while (from < end);
+    return count;
+  }
+
+  private int scanList(Version version, SlotFilter matches, MemorySegment query, int k, HitSegments hits) {
+    long end = matches.count();
+    long slice = Math.max(64, SCAN_BYTES / rowBytes);
+    int count = 0;
+    long from = 0;
+    do {
+      long to = Math.min(end, from + slice);
+      MemorySegment part = matches.list().asSlice(from * Integer.BYTES, (to - from) * Integer.BYTES);
+      graph.lockShared();
+      try {
+        count = slots.exactSlots(version, part, to - from, query, k, count, to == end, hits);
+      } finally {
+        graph.unlockShared();
+      }
+      from = to;
+    } while (from < end);
+    return count;
+  }
+
+  // ---- life
+
+  @Override
+  public IndexStats stats() {
+    writer.lock();
+    try {
+      Version version = versions.current();
+      Map<String, Object> details = new TreeMap<>(slots.details());
+      details.put("slots", version.slotCount());
+      details.put("capacity", capacity);
+      details.put("idMapHeapBytes", map.bytes());
+      return new IndexStats(
+          version.liveCount(),
+          version.slotCount() - version.liveCount(),
+          slots.memoryBytes() + ids.bytes() + versions.nativeBytes(),
+          0,
+          details);
+    } finally {
+      writer.unlock();
+    }
+  }
+
+  @Override
+  public void close() {
+    writer.lock();
+    try {
+      if (versions.isClosed()) {
+        return;
+      }
+      versions.close();
+      slots.close();
+      arena.close();
+    } finally {
+      writer.unlock();
+    }
+  }
+
+  @Override
+  public String toString() {
+    return spec + (versions.isClosed() ? " (closed)" : "");
+  }
+}

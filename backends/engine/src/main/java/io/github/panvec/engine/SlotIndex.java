@@ -1,0 +1,98 @@
+package io.github.panvec.engine;
+
+import io.github.panvec.spi.HitSegments;
+import java.lang.foreign.MemorySegment;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An engine that knows rows by slot: a dense number that {@link ManagedIndex} gives out and never uses twice. One small adapter per
+ * library; everything about ids, versions and locks is the engine's.
+ *
+ * <p>Which calls may run together is said per method: "shared" beside other shared ones, "exclusive" alone, "writer" beside shared
+ * ones but not beside another writer or exclusive one. {@link ManagedIndex} sees to it.
+ *
+ * <p>Failures are thrown as {@link NativeStatus#exception} says.
+ */
+public interface SlotIndex extends AutoCloseable {
+
+  /** Makes room for {@code capacity} slots in all. Exclusive. On failure the index is as before. */
+  void reserve(long capacity);
+
+  /**
+   * Checks rows and writes them at slots that nobody can reach yet. Writer.
+   *
+   * @param rows {@code count * dimension} float32, native
+   * @param firstRow number of the first row in the caller's batch, for messages
+   * @throws io.github.panvec.InvalidVectorException naming row and component; the graph is as before
+   */
+  void stage(long firstSlot, MemorySegment rows, long count, long firstRow);
+
+  /**
+   * Links staged slots into the graph. Exclusive. May return early, after {@code sliceNanos}, once the int32 in {@code yield} is not
+   * zero.
+   */
+  Linked link(long firstSlot, long count, int threads, MemorySegment yield, long sliceNanos);
+
+  /**
+   * What {@link #link} did.
+   *
+   * @param slots how many slots are used up
+   * @param failure why it stopped, or null
+   */
+  record Linked(long slots, @Nullable RuntimeException failure) {}
+
+  /**
+   * The nearest by a walk over the graph, completed by an exact scan when it comes back short. Shared.
+   *
+   * @param filter bitmap by slot of at least {@code view.slotCount()} bits, or {@link MemorySegment#NULL}
+   * @param query float32, native, as the user gave it
+   * @param k at least 1
+   * @param hits where the hits go
+   * @return how many hits
+   */
+  int search(SlotView view, MemorySegment filter, MemorySegment query, int k, int efSearch, HitSegments hits);
+
+  /**
+   * One slice of an exact scan over slots {@code from .. to}; see the header of the library. Shared.
+   *
+   * @param hits carries the state from slice to slice
+   * @param count hits after the slice before, 0 before the first
+   * @param finish whether this is the last slice, which sorts
+   * @return how many hits so far
+   */
+  int exact(
+      SlotView view,
+      long from,
+      long to,
+      MemorySegment filter,
+      MemorySegment query,
+      int k,
+      int count,
+      boolean finish,
+      HitSegments hits);
+
+  /** As {@link #exact} over {@code slotCount} slots of a list of int32, all of them live. Shared. */
+  int exactSlots(
+      SlotView view,
+      MemorySegment slots,
+      long slotCount,
+      MemorySegment query,
+      int k,
+      int count,
+      boolean finish,
+      HitSegments hits);
+
+  /** Copies the stored row into {@code row}. Shared. */
+  void row(long slot, MemorySegment row);
+
+  /** Native memory held, in bytes. Shared. */
+  long memoryBytes();
+
+  /** Further numbers for {@link io.github.panvec.IndexStats#details()}. Shared. */
+  Map<String, Object> details();
+
+  /** Frees everything. Exclusive, once. */
+  @Override
+  void close();
+}

@@ -1,0 +1,83 @@
+package io.github.panvec.engine;
+
+import io.github.panvec.IndexSpec;
+import io.github.panvec.InvalidVectorException;
+import io.github.panvec.SearchBuffer;
+import io.github.panvec.SearchRequest;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/** Checks of shapes, worded once for all backends. Values are checked natively, on the copy that is stored. */
+public final class Vectors {
+
+  private Vectors() {}
+
+  /** Refuses a single vector of another length. */
+  public static void checkDimension(String what, long components, int dimension) {
+    if (components != dimension) {
+      throw new InvalidVectorException(what + " has " + components + " components, the index " + dimension);
+    }
+  }
+
+  /** Refuses segments that do not hold the same number of whole rows; returns that number. */
+  public static long checkBatch(MemorySegment ids, MemorySegment vectors, int dimension) {
+    if (ids.byteSize() % Long.BYTES != 0) {
+      throw new IllegalArgumentException("ids has " + ids.byteSize() + " bytes, which is not a multiple of 8");
+    }
+    long count = ids.byteSize() / Long.BYTES;
+    long expected = Math.multiplyExact(Math.multiplyExact(count, (long) dimension), (long) Float.BYTES);
+    if (vectors.byteSize() != expected) {
+      throw new InvalidVectorException(
+          count
+              + " ids of dimension "
+              + dimension
+              + " need "
+              + expected / Float.BYTES
+              + " components, not "
+              + vectors.byteSize() / Float.BYTES);
+    }
+    return count;
+  }
+
+  /** Refuses a query of another length, or a k beyond the backend's. */
+  public static void checkRequest(SearchRequest request, IndexSpec spec, int maxK) {
+    if (request.query().byteSize() != (long) spec.dimension() * Float.BYTES) {
+      throw new InvalidVectorException(
+          "query has " + request.dimension() + " components, the index " + spec.dimension());
+    }
+    if (request.k() > maxK) {
+      throw new IllegalArgumentException("k must be from 1 to " + maxK + ", not " + request.k());
+    }
+  }
+
+  /** Refuses a buffer of another dimension or with too little room. */
+  public static void checkBuffer(SearchBuffer buffer, IndexSpec spec, long hits) {
+    if (buffer.dimension() != spec.dimension()) {
+      throw new IllegalArgumentException(
+          "the buffer is for dimension " + buffer.dimension() + ", the index has " + spec.dimension());
+    }
+    if (buffer.capacity() < hits) {
+      throw new IllegalArgumentException(
+          "the buffer holds " + buffer.capacity() + " hits, this search may have " + hits);
+    }
+  }
+
+  /**
+   * What is wrong with a row that a native library refused.
+   *
+   * @param rows the rows that it was given
+   * @param row which of them
+   * @param component the component that is NaN or infinite, or -1 when the whole vector is zero
+   * @param firstRow number of the first of {@code rows} in the caller's batch
+   */
+  public static InvalidVectorException invalid(
+      MemorySegment rows, long row, int component, int dimension, long firstRow) {
+    String name = "row " + (firstRow + row) + ": ";
+    if (component < 0) {
+      return new InvalidVectorException(name + "the vector is zero, which COSINE cannot take");
+    }
+    float value = rows.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, row * dimension + component);
+    return new InvalidVectorException(
+        name + "component " + component + " is " + (Float.isNaN(value) ? "NaN" : "infinite"));
+  }
+}

@@ -1,0 +1,103 @@
+package io.github.panvec.engine;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * One published state: which slots exist and which of them are dead. Immutable but for its count of users; a search keeps the version that it
+ * began with, and the pages of a version outlive its users.
+ */
+final class Version implements SlotView {
+  private static final MemorySegment[] NONE_DEAD = {};
+
+  private final long slotCount;
+  private final long liveCount;
+  private final MemorySegment idPages;
+  private final MemorySegment deadTable;
+  private final MemorySegment[] deadPages;
+
+  /** Users, among them the publication itself; 0 is final. */
+  private final AtomicInteger users = new AtomicInteger(1);
+
+  /** A version without dead slots. */
+  Version(long slotCount, MemorySegment idPages) {
+    this(slotCount, slotCount, idPages, MemorySegment.NULL, NONE_DEAD);
+  }
+
+  /**
+   * @param deadTable pointers to {@code deadPages}, as native code reads them
+   * @param deadPages a page, or null where no slot of it is dead; pages beyond the array have no dead slot either
+   */
+  Version(
+      long slotCount,
+      long liveCount,
+      MemorySegment idPages,
+      MemorySegment deadTable,
+      MemorySegment[] deadPages) {
+    this.slotCount = slotCount;
+    this.liveCount = liveCount;
+    this.idPages = idPages;
+    this.deadTable = deadTable;
+    this.deadPages = deadPages;
+  }
+
+  /** Counts one more user; false when the version is gone and a newer one must be taken. */
+  boolean tryRetain() {
+    int count = users.get();
+    while (count > 0) {
+      if (users.compareAndSet(count, count + 1)) {
+        return true;
+      }
+      count = users.get();
+    }
+    return false;
+  }
+
+  /** Counts one user less; true when that was the last. */
+  boolean release() {
+    return users.decrementAndGet() == 0;
+  }
+
+  boolean isUnused() {
+    return users.get() == 0;
+  }
+
+  boolean isLive(long slot) {
+    return slot < slotCount && !isDead(slot);
+  }
+
+  private boolean isDead(long slot) {
+    int page = Pages.page(slot);
+    if (page >= deadPages.length || deadPages[page] == null) {
+      return false;
+    }
+    int bit = (int) slot & Pages.SLOT_MASK;
+    long word = deadPages[page].getAtIndex(ValueLayout.JAVA_LONG, bit >>> 6);
+    return (word >>> bit & 1) != 0;
+  }
+
+  @Override
+  public long slotCount() {
+    return slotCount;
+  }
+
+  @Override
+  public long liveCount() {
+    return liveCount;
+  }
+
+  @Override
+  public MemorySegment deadPages() {
+    return deadTable;
+  }
+
+  @Override
+  public MemorySegment idPages() {
+    return idPages;
+  }
+
+  MemorySegment[] deadPageSegments() {
+    return deadPages;
+  }
+}

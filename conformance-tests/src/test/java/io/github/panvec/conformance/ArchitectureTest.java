@@ -1,0 +1,65 @@
+package io.github.panvec.conformance;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import org.junit.jupiter.api.Test;
+
+/** Each layer knows only the one below (docs: README, "How it is built"). */
+class ArchitectureTest {
+  private static final JavaClasses ALL = new ClassFileImporter().importPackages("io.github.panvec");
+
+  @Test
+  void theApiDependsOnNothingButTheJdk() {
+    classes()
+        .that()
+        .resideInAnyPackage("io.github.panvec", "io.github.panvec.spi")
+        .should()
+        .onlyDependOnClassesThat()
+        .resideInAnyPackage("java..", "org.jspecify..", "io.github.panvec", "io.github.panvec.spi")
+        .check(ALL);
+  }
+
+  @Test
+  void theEngineDependsOnTheApiAlone() {
+    classes()
+        .that()
+        .resideInAPackage("io.github.panvec.engine")
+        .should()
+        .onlyDependOnClassesThat()
+        .resideInAnyPackage(
+            "java..", "org.jspecify..", "io.github.panvec", "io.github.panvec.spi", "io.github.panvec.engine")
+        .check(ALL);
+  }
+
+  @Test
+  void backendsDoNotKnowEachOther() {
+    noClasses()
+        .that()
+        .resideInAPackage("io.github.panvec.hnswlib")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("io.github.panvec.sqlitevec..", "io.github.panvec.bindings.sqlitevec..")
+        .check(ALL);
+    noClasses()
+        .that()
+        .resideInAPackage("io.github.panvec.sqlitevec")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("io.github.panvec.hnswlib..", "io.github.panvec.bindings.hnswlib..")
+        .check(ALL);
+  }
+
+  @Test
+  void bindingsKnowTheLoaderAlone() {
+    noClasses()
+        .that()
+        .resideInAPackage("io.github.panvec.bindings..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("io.github.panvec", "io.github.panvec.engine..", "io.github.panvec.spi..")
+        .check(ALL);
+  }
+}

@@ -1,0 +1,8 @@
+package io.github.panvec.conformance;
+
+class HnswlibContractTest extends VectorIndexContract {
+  @Override
+  protected String backend() {
+    return "hnswlib";
+  }
+}
