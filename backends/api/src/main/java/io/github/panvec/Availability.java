@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
  * @param available whether it does
  * @param library the file that was loaded, when available
  * @param upstreamVersion the engine's own version as its library reports it, when available
- * @param simdLevel the SIMD level in use ({@code avx512}, {@code avx2}, {@code neon}, {@code baseline}), when available
+ * @param simdLevel the SIMD level in use ({@code avx512}, {@code avx2}, {@code neon}, {@code
+ *     baseline}), when available
  * @param reason why it does not, with the linker's words and the remedy, when not
  */
 public record Availability(

@@ -8,8 +8,10 @@ import java.util.Set;
  * @param metrics the metrics it takes
  * @param maxDimension the largest dimension
  * @param maxK the largest k of one search
- * @param approximate whether a plain search may miss a true neighbour; {@link SearchRequest#exact()} never does
- * @param persistent whether an index can live in a file, durable call by call (the parameter {@code path})
+ * @param approximate whether a plain search may miss a true neighbour; {@link
+ *     SearchRequest#exact()} never does
+ * @param persistent whether an index can live in a file, durable call by call (the parameter {@code
+ *     path})
  */
 public record Capabilities(
     Set<Metric> metrics, int maxDimension, int maxK, boolean approximate, boolean persistent) {

@@ -1,6 +1,8 @@
 package io.github.panvec;
 
-/** An id to be added is live already, or comes twice in one batch. Nothing of the batch was added. */
+/**
+ * An id to be added is live already, or comes twice in one batch. Nothing of the batch was added.
+ */
 public final class DuplicateIdException extends VectorIndexException {
   private static final long serialVersionUID = 1L;
 

@@ -1,6 +1,9 @@
 package io.github.panvec;
 
-/** A file that Panvec did not write, or one of another metric, dimension or newer format. It was left untouched. */
+/**
+ * A file that Panvec did not write, or one of another metric, dimension or newer format. It was
+ * left untouched.
+ */
 public final class ForeignFileException extends VectorIndexException {
   private static final long serialVersionUID = 1L;
 

@@ -78,7 +78,8 @@ public sealed interface IdFilter {
     private Bitmap(long firstId, long[] words) {
       long last = words.length * 64L - 1;
       if (words.length > 0 && firstId > Long.MAX_VALUE - last) {
-        throw new IllegalArgumentException("a bitmap of " + (last + 1) + " bits does not fit above id " + firstId);
+        throw new IllegalArgumentException(
+            "a bitmap of " + (last + 1) + " bits does not fit above id " + firstId);
       }
       this.firstId = firstId;
       this.words = Objects.requireNonNull(words);
@@ -89,7 +90,10 @@ public sealed interface IdFilter {
       return firstId;
     }
 
-    /** A copy of the bits: bit {@code i % 64} of word {@code i / 64} stands for id {@code firstId + i}. */
+    /**
+     * A copy of the bits: bit {@code i % 64} of word {@code i / 64} stands for id {@code firstId +
+     * i}.
+     */
     public long[] words() {
       return words.clone();
     }
@@ -117,7 +121,10 @@ public sealed interface IdFilter {
     public boolean test(long id) {
       long bit = id - firstId;
       // An id far below firstId wraps round to a large bit; only a bit inside the words can be set.
-      return id >= firstId && bit >= 0 && bit < words.length * 64L && (words[(int) (bit >>> 6)] >>> bit & 1) != 0;
+      return id >= firstId
+          && bit >= 0
+          && bit < words.length * 64L
+          && (words[(int) (bit >>> 6)] >>> bit & 1) != 0;
     }
 
     @Override

@@ -12,7 +12,8 @@ import java.util.TreeMap;
  * IndexSpec spec = IndexSpec.of("hnswlib", 384, Metric.COSINE).with("m", 32).with("efSearch", 128);
  * }</pre>
  *
- * Names and values of parameters are checked by {@link Panvec#create} against what the backend declares.
+ * Names and values of parameters are checked by {@link Panvec#create} against what the backend
+ * declares.
  */
 public final class IndexSpec {
   private final String backend;
@@ -34,7 +35,8 @@ public final class IndexSpec {
    * A spec with the backend's default parameters.
    *
    * @param backend a name of {@link Panvec#backends()}
-   * @param dimension components per vector, from 1 to the backend's {@link Capabilities#maxDimension()}
+   * @param dimension components per vector, from 1 to the backend's {@link
+   *     Capabilities#maxDimension()}
    * @throws IllegalArgumentException when {@code dimension < 1}
    */
   public static IndexSpec of(String backend, int dimension, Metric metric) {

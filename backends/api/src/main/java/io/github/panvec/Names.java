@@ -24,7 +24,10 @@ final class Names {
     return name.toLowerCase(Locale.ROOT);
   }
 
-  /** Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours cost 1. */
+  /**
+   * Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours
+   * cost 1.
+   */
   static int editDistance(String a, String b) {
     int[][] cost = new int[a.length() + 1][b.length() + 1];
     for (int i = 0; i <= a.length(); i++) {
@@ -38,7 +41,10 @@ final class Names {
             Math.min(
                 cost[i - 1][j - 1] + substitution,
                 Math.min(cost[i - 1][j] + 1, cost[i][j - 1] + 1));
-        if (i > 1 && j > 1 && a.charAt(i - 1) == b.charAt(j - 2) && a.charAt(i - 2) == b.charAt(j - 1)) {
+        if (i > 1
+            && j > 1
+            && a.charAt(i - 1) == b.charAt(j - 2)
+            && a.charAt(i - 2) == b.charAt(j - 1)) {
           cost[i][j] = Math.min(cost[i][j], cost[i - 2][j - 2] + 1);
         }
       }

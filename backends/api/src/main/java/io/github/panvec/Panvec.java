@@ -19,7 +19,8 @@ public final class Panvec {
   /**
    * The backends on the class path or module path, by name. Loads no native library.
    *
-   * <p>Looks through the thread's context class loader, and through Panvec's own where that finds none.
+   * <p>Looks through the thread's context class loader, and through Panvec's own where that finds
+   * none.
    *
    * @throws ServiceConfigurationError when a provider is broken
    */
@@ -54,17 +55,24 @@ public final class Panvec {
     throw new UnknownBackendException(unknownBackend(name, all));
   }
 
-  /** Available ones with their version; those that are on the path but do not load with their reason. */
+  /**
+   * Available ones with their version; those that are on the path but do not load with their
+   * reason.
+   */
   private static String unknownBackend(String name, List<VectorBackend> all) {
-    StringBuilder text = new StringBuilder(Names.unknown("backend", name, all.stream().map(VectorBackend::name).toList()));
+    StringBuilder text =
+        new StringBuilder(
+            Names.unknown("backend", name, all.stream().map(VectorBackend::name).toList()));
     text.setLength(text.lastIndexOf(" Available: "));
     Map<Boolean, List<VectorBackend>> byState =
-        all.stream().collect(Collectors.partitioningBy(backend -> backend.availability().available()));
+        all.stream()
+            .collect(Collectors.partitioningBy(backend -> backend.availability().available()));
     List<VectorBackend> working = byState.get(true);
     text.append(" Available: ")
         .append(
             working.isEmpty()
-                ? "none" + (all.isEmpty() ? " (no backend is on the class path or module path)" : "")
+                ? "none"
+                    + (all.isEmpty() ? " (no backend is on the class path or module path)" : "")
                 : working.stream()
                     .map(backend -> backend.name() + " " + backend.upstreamVersion())
                     .collect(Collectors.joining(", ")));
@@ -81,8 +89,10 @@ public final class Panvec {
    * A new, empty index (or, with a backend's {@code path} parameter, the one that lives there).
    *
    * @throws UnknownBackendException when no backend has that name
-   * @throws IllegalArgumentException when dimension, metric or a parameter is not one that the backend takes, naming what it takes
-   * @throws BackendUnavailableException when the backend's native library cannot be used, naming every attempt
+   * @throws IllegalArgumentException when dimension, metric or a parameter is not one that the
+   *     backend takes, naming what it takes
+   * @throws BackendUnavailableException when the backend's native library cannot be used, naming
+   *     every attempt
    */
   public static VectorIndex create(IndexSpec spec) {
     VectorBackend backend = backend(spec.backend());
@@ -93,11 +103,16 @@ public final class Panvec {
   private static IndexSpec resolve(IndexSpec spec, VectorBackend backend) {
     Capabilities capabilities = backend.capabilities();
     if (!capabilities.metrics().contains(spec.metric())) {
-      throw new IllegalArgumentException(backend.name() + " takes " + capabilities.metrics() + ", not " + spec.metric());
+      throw new IllegalArgumentException(
+          backend.name() + " takes " + capabilities.metrics() + ", not " + spec.metric());
     }
     if (spec.dimension() > capabilities.maxDimension()) {
       throw new IllegalArgumentException(
-          backend.name() + " takes dimensions 1 .. " + capabilities.maxDimension() + ", not " + spec.dimension());
+          backend.name()
+              + " takes dimensions 1 .. "
+              + capabilities.maxDimension()
+              + ", not "
+              + spec.dimension());
     }
     Map<String, Parameter> declared = new TreeMap<>();
     backend.parameters().forEach(parameter -> declared.put(parameter.name(), parameter));

@@ -10,14 +10,21 @@ import org.jspecify.annotations.Nullable;
  *
  * @param name the field's term, for example {@code efSearch}
  * @param type what values look like
- * @param defaultValue the value when none is given ({@link Integer} or {@link String}), null when the parameter is simply absent then
+ * @param defaultValue the value when none is given ({@link Integer} or {@link String}), null when
+ *     the parameter is simply absent then
  * @param min smallest value of an {@link Type#INTEGER}, inclusive
  * @param max largest value of an {@link Type#INTEGER}, inclusive
  * @param choices the values of a {@link Type#CHOICE}; empty otherwise
  * @param help one line for people
  */
 public record Parameter(
-    String name, Type type, @Nullable Object defaultValue, long min, long max, List<String> choices, String help) {
+    String name,
+    Type type,
+    @Nullable Object defaultValue,
+    long min,
+    long max,
+    List<String> choices,
+    String help) {
 
   /** The types of parameters. */
   public enum Type {
@@ -54,7 +61,8 @@ public record Parameter(
   /**
    * The value as the backend wants it: a {@link Long}, or a {@link String}.
    *
-   * @param given an integral {@link Number}, or anything whose {@code toString()} reads as such a value
+   * @param given an integral {@link Number}, or anything whose {@code toString()} reads as such a
+   *     value
    * @throws IllegalArgumentException when it is of another type or out of range, with the range
    */
   public Object parse(Object given) {
@@ -66,11 +74,18 @@ public record Parameter(
           value = Long.parseLong(text.strip());
         } catch (NumberFormatException notANumber) {
           throw new IllegalArgumentException(
-              String.format(Locale.ROOT, "%s must be a whole number from %d to %d, not \"%s\"", name, min, max, text));
+              String.format(
+                  Locale.ROOT,
+                  "%s must be a whole number from %d to %d, not \"%s\"",
+                  name,
+                  min,
+                  max,
+                  text));
         }
         if (value < min || value > max) {
           throw new IllegalArgumentException(
-              String.format(Locale.ROOT, "%s must be from %d to %d, not %d", name, min, max, value));
+              String.format(
+                  Locale.ROOT, "%s must be from %d to %d, not %d", name, min, max, value));
         }
         return value;
       case CHOICE:

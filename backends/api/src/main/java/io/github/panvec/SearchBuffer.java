@@ -7,8 +7,8 @@ import java.lang.foreign.ValueLayout;
 import java.util.Objects;
 
 /**
- * Room for one query and its hits outside the Java heap, to be used again and again: a search into a buffer allocates nothing
- * on the heap.
+ * Room for one query and its hits outside the Java heap, to be used again and again: a search into
+ * a buffer allocates nothing on the heap.
  *
  * <pre>{@code
  * SearchBuffer buffer = SearchBuffer.allocate(384, 10);
@@ -22,7 +22,8 @@ import java.util.Objects;
  * }
  * }</pre>
  *
- * <p>One thread uses a buffer at a time. Its few kilobytes are freed when it is no longer reachable; there is nothing to close.
+ * <p>One thread uses a buffer at a time. Its few kilobytes are freed when it is no longer
+ * reachable; there is nothing to close.
  */
 public final class SearchBuffer {
   private final int dimension;
@@ -47,7 +48,8 @@ public final class SearchBuffer {
    */
   public static SearchBuffer allocate(int dimension, int maxK) {
     if (dimension < 1 || maxK < 1) {
-      throw new IllegalArgumentException("dimension and maxK must be at least 1, not " + dimension + " and " + maxK);
+      throw new IllegalArgumentException(
+          "dimension and maxK must be at least 1, not " + dimension + " and " + maxK);
     }
     return new SearchBuffer(dimension, maxK);
   }
@@ -64,7 +66,8 @@ public final class SearchBuffer {
    */
   public void setQuery(float[] vector) {
     if (vector.length != dimension) {
-      throw new IllegalArgumentException("query has " + vector.length + " components, the buffer " + dimension);
+      throw new IllegalArgumentException(
+          "query has " + vector.length + " components, the buffer " + dimension);
     }
     MemorySegment.copy(vector, 0, query, ValueLayout.JAVA_FLOAT, 0, dimension);
   }

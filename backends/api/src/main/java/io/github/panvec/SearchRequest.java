@@ -12,8 +12,9 @@ import org.jspecify.annotations.Nullable;
  * index.search(SearchRequest.of(query, 10).filter(IdFilter.in(changedToday)).efSearch(256));
  * }</pre>
  *
- * <p>The query is referenced, not copied: its components are read when the search runs, and never changed. A program
- * that searches often without garbage keeps one request over {@link SearchBuffer#query()} and writes each query there.
+ * <p>The query is referenced, not copied: its components are read when the search runs, and never
+ * changed. A program that searches often without garbage keeps one request over {@link
+ * SearchBuffer#query()} and writes each query there.
  */
 public final class SearchRequest {
   private final MemorySegment query;
@@ -22,7 +23,8 @@ public final class SearchRequest {
   private final boolean exact;
   private final int efSearch;
 
-  private SearchRequest(MemorySegment query, int k, @Nullable IdFilter filter, boolean exact, int efSearch) {
+  private SearchRequest(
+      MemorySegment query, int k, @Nullable IdFilter filter, boolean exact, int efSearch) {
     this.query = query;
     this.k = k;
     this.filter = filter;
@@ -65,8 +67,8 @@ public final class SearchRequest {
   }
 
   /**
-   * How many candidates the walk over a graph keeps, instead of the index's {@code efSearch}; it is raised to k. Backends that are exact
-   * anyway take no notice.
+   * How many candidates the walk over a graph keeps, instead of the index's {@code efSearch}; it is
+   * raised to k. Backends that are exact anyway take no notice.
    *
    * @throws IllegalArgumentException when {@code efSearch < 1}
    */

@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * The hits of one search, nearest first; equal distances are in order of ids. Immutable; never padded: {@link #count()} is how many
- * there are.
+ * The hits of one search, nearest first; equal distances are in order of ids. Immutable; never
+ * padded: {@link #count()} is how many there are.
  */
 public final class SearchResult {
   private final long[] ids;
@@ -19,7 +19,8 @@ public final class SearchResult {
    */
   public SearchResult(long[] ids, float[] distances) {
     if (ids.length != distances.length) {
-      throw new IllegalArgumentException(ids.length + " ids but " + distances.length + " distances");
+      throw new IllegalArgumentException(
+          ids.length + " ids but " + distances.length + " distances");
     }
     this.ids = ids;
     this.distances = distances;

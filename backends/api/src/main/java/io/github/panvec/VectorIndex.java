@@ -6,15 +6,17 @@ import java.util.Optional;
 /**
  * Vectors by id, and the nearest of them to a query.
  *
- * <p>Every backend keeps the same contract. Ids are any {@code long}. Vectors have the index's dimension and finite components; input
- * is never modified. Batches are all-or-nothing.
+ * <p>Every backend keeps the same contract. Ids are any {@code long}. Vectors have the index's
+ * dimension and finite components; input is never modified. Batches are all-or-nothing.
  *
- * <p><b>Threads.</b> Any number of threads may search together, also while others write; a search sees one state of the index from start to
- * end. Writers take turns. {@link #close()} waits for calls in flight.
+ * <p><b>Threads.</b> Any number of threads may search together, also while others write; a search
+ * sees one state of the index from start to end. Writers take turns. {@link #close()} waits for
+ * calls in flight.
  *
- * <p><b>Errors.</b> Unchecked: {@link IllegalArgumentException} and its subclass {@link InvalidVectorException} for what the caller passes,
- * {@link IllegalStateException} after {@code close()}, {@link VectorIndexException} and subclasses for everything else, with the
- * native library's own words. After any exception the index is as it was before the call.
+ * <p><b>Errors.</b> Unchecked: {@link IllegalArgumentException} and its subclass {@link
+ * InvalidVectorException} for what the caller passes, {@link IllegalStateException} after {@code
+ * close()}, {@link VectorIndexException} and subclasses for everything else, with the native
+ * library's own words. After any exception the index is as it was before the call.
  */
 public interface VectorIndex extends AutoCloseable {
 
@@ -30,14 +32,18 @@ public interface VectorIndex extends AutoCloseable {
   /** Whether {@code id} is live. */
   boolean contains(long id);
 
-  /** The stored float32 vector (COSINE: the unit vector), bit for bit; empty when {@code id} is not live. */
+  /**
+   * The stored float32 vector (COSINE: the unit vector), bit for bit; empty when {@code id} is not
+   * live.
+   */
   Optional<float[]> get(long id);
 
   /**
    * Adds one vector.
    *
    * @throws DuplicateIdException when {@code id} is live
-   * @throws InvalidVectorException when the vector has another length, a NaN or an infinity, or is zero under COSINE
+   * @throws InvalidVectorException when the vector has another length, a NaN or an infinity, or is
+   *     zero under COSINE
    */
   void add(long id, float[] vector);
 
@@ -52,7 +58,8 @@ public interface VectorIndex extends AutoCloseable {
   void addAll(long[] ids, float[] vectors);
 
   /**
-   * As {@link #addAll(long[], float[])} from segments, on or off the Java heap; native ones are read in place.
+   * As {@link #addAll(long[], float[])} from segments, on or off the Java heap; native ones are
+   * read in place.
    *
    * @param ids int64 in native byte order, 8 bytes a row
    * @param vectors float32 in native byte order, 4 * dimension bytes a row
@@ -60,13 +67,17 @@ public interface VectorIndex extends AutoCloseable {
   void addAll(MemorySegment ids, MemorySegment vectors);
 
   /**
-   * Adds the vector or replaces the one under {@code id}; searches see the old or the new one, never neither.
+   * Adds the vector or replaces the one under {@code id}; searches see the old or the new one,
+   * never neither.
    *
    * @throws InvalidVectorException as {@link #add}
    */
   void upsert(long id, float[] vector);
 
-  /** Removes; true when {@code id} was live. A search that begins after this returned does not see it. */
+  /**
+   * Removes; true when {@code id} was live. A search that begins after this returned does not see
+   * it.
+   */
   boolean remove(long id);
 
   /**
@@ -85,14 +96,18 @@ public interface VectorIndex extends AutoCloseable {
   /**
    * Searches into a reusable buffer, without garbage on the Java heap.
    *
-   * @throws IllegalArgumentException when the buffer has another dimension or holds fewer than min(k, {@link #size()}) hits
+   * @throws IllegalArgumentException when the buffer has another dimension or holds fewer than
+   *     min(k, {@link #size()}) hits
    */
   void search(SearchRequest request, SearchBuffer buffer);
 
   /** Numbers about the index now. */
   IndexStats stats();
 
-  /** Frees the native memory after waiting for calls in flight. A second call does nothing; other calls then throw {@link IllegalStateException}. */
+  /**
+   * Frees the native memory after waiting for calls in flight. A second call does nothing; other
+   * calls then throw {@link IllegalStateException}.
+   */
   @Override
   void close();
 }

@@ -2,7 +2,10 @@ package io.github.panvec;
 
 import org.jspecify.annotations.Nullable;
 
-/** Something went wrong in an index or its native library; the message says what, in the library's words where it has any. */
+/**
+ * Something went wrong in an index or its native library; the message says what, in the library's
+ * words where it has any.
+ */
 public class VectorIndexException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

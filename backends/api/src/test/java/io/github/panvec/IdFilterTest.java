@@ -36,7 +36,8 @@ class IdFilterTest {
     assertThat(IdFilter.bitmap(Long.MIN_VALUE, bits).test(0)).isFalse();
     assertThat(IdFilter.bitmap(Long.MAX_VALUE - 63, bits).test(Long.MAX_VALUE)).isTrue();
     assertThat(IdFilter.bitmap(Long.MAX_VALUE - 63, bits).test(Long.MIN_VALUE)).isFalse();
-    assertThatThrownBy(() -> IdFilter.bitmap(Long.MAX_VALUE - 62, bits)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> IdFilter.bitmap(Long.MAX_VALUE - 62, bits))
+        .isInstanceOf(IllegalArgumentException.class);
   }
 
   @Test

@@ -15,12 +15,14 @@ class NamesTest {
 
   @Test
   void nothingIsSuggestedWhenNoNameIsNear() {
-    assertThat(Names.unknown("backend", "postgres", List.of("faiss"))).isEqualTo("No backend \"postgres\". Available: faiss");
+    assertThat(Names.unknown("backend", "postgres", List.of("faiss")))
+        .isEqualTo("No backend \"postgres\". Available: faiss");
   }
 
   @Test
   void anEmptyListSaysNone() {
-    assertThat(Names.unknown("backend", "x", List.of())).isEqualTo("No backend \"x\". Available: none");
+    assertThat(Names.unknown("backend", "x", List.of()))
+        .isEqualTo("No backend \"x\". Available: none");
   }
 
   @Test

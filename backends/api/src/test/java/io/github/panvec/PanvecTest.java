@@ -33,7 +33,8 @@ class PanvecTest {
     @Override
     public List<Parameter> parameters() {
       return List.of(
-          Parameter.integer("m", 16, 2, 512, "neighbours"), Parameter.path("path", "where it lives"));
+          Parameter.integer("m", 16, 2, 512, "neighbours"),
+          Parameter.path("path", "where it lives"));
     }
 
     @Override
@@ -68,7 +69,9 @@ class PanvecTest {
 
   @Test
   void backendsAreListedByName() {
-    assertThat(Panvec.backends()).extracting(VectorBackend::name).containsExactly("faiss", "hnswlib");
+    assertThat(Panvec.backends())
+        .extracting(VectorBackend::name)
+        .containsExactly("faiss", "hnswlib");
   }
 
   @Test

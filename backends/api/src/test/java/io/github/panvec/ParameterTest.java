@@ -39,8 +39,10 @@ class ParameterTest {
 
   @Test
   void pathsAreKeptAsText() {
-    assertThat(Parameter.path("path", "file").parse(Path.of("a", "b"))).isEqualTo(Path.of("a", "b").toString());
-    assertThatThrownBy(() -> Parameter.path("path", "file").parse("")).isInstanceOf(IllegalArgumentException.class);
+    assertThat(Parameter.path("path", "file").parse(Path.of("a", "b")))
+        .isEqualTo(Path.of("a", "b").toString());
+    assertThatThrownBy(() -> Parameter.path("path", "file").parse(""))
+        .isInstanceOf(IllegalArgumentException.class);
   }
 
   @Test

@@ -9,7 +9,8 @@ import java.util.Map;
 import java.util.function.LongPredicate;
 
 /**
- * The contract's formulas in plain Java, and brute force with them: the oracle of the suite. It shares no code with any backend.
+ * The contract's formulas in plain Java, and brute force with them: the oracle of the suite. It
+ * shares no code with any backend.
  */
 public final class Reference {
   private static final Comparator<Hit> NEAREST_FIRST =
@@ -59,7 +60,9 @@ public final class Reference {
     return ((c[0] + c[4]) + (c[2] + c[6])) + ((c[1] + c[5]) + (c[3] + c[7]));
   }
 
-  /** The {@code k} nearest of {@code rows} (as given, by id) among ids that pass, by (distance, id). */
+  /**
+   * The {@code k} nearest of {@code rows} (as given, by id) among ids that pass, by (distance, id).
+   */
   public static List<Hit> nearest(
       Metric metric, Map<Long, float[]> rows, float[] query, int k, LongPredicate passes) {
     float[] storedQuery = stored(metric, query);

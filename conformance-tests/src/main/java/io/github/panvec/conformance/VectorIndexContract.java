@@ -45,6 +45,9 @@ public abstract class VectorIndexContract {
     1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 63, 64, 100, 127, 128, 384, 768, 1023, 1536, 3072, 4097, 8192
   };
 
+  /** For subclasses. */
+  protected VectorIndexContract() {}
+
   /** The backend under test, by name. */
   protected abstract String backend();
 
@@ -86,8 +89,10 @@ public abstract class VectorIndexContract {
     try (VectorIndex index = create(dimension, metric)) {
       rows.addTo(index);
       rows.byId.forEach(
-          (id, row) -> assertThat(index.get(id)).hasValueSatisfying(
-              stored -> assertThat(stored).containsExactly(Reference.stored(metric, row))));
+          (id, row) ->
+              assertThat(index.get(id))
+                  .hasValueSatisfying(
+                      stored -> assertThat(stored).containsExactly(Reference.stored(metric, row))));
     }
   }
 
@@ -125,7 +130,10 @@ public abstract class VectorIndexContract {
     RandomGenerator random = TestVectors.random();
     Map<Long, float[]> byId = new TreeMap<>();
     for (long id = 0; id < 300; id++) {
-      byId.put(id, TestVectors.scaled(TestVectors.gaussian(random, 33), factors[(int) (id % factors.length)]));
+      byId.put(
+          id,
+          TestVectors.scaled(
+              TestVectors.gaussian(random, 33), factors[(int) (id % factors.length)]));
     }
     byId.get(7L)[3] = -0.0f;
     byId.get(8L)[4] = Float.MIN_VALUE;
@@ -174,7 +182,8 @@ public abstract class VectorIndexContract {
         ids[i] = (i * 7919L) % count;
       }
       index.addAll(ids, vectors);
-      assertThat(index.search(SearchRequest.of(new float[4], 5).exact()).ids()).containsExactly(0, 1, 2, 3, 4);
+      assertThat(index.search(SearchRequest.of(new float[4], 5).exact()).ids())
+          .containsExactly(0, 1, 2, 3, 4);
     }
   }
 
@@ -302,7 +311,8 @@ public abstract class VectorIndexContract {
       assertThatThrownBy(() -> index.search(new float[2], 0))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("k must be at least 1, not 0");
-      assertThatThrownBy(() -> index.search(new float[2], -5)).isInstanceOf(IllegalArgumentException.class);
+      assertThatThrownBy(() -> index.search(new float[2], -5))
+          .isInstanceOf(IllegalArgumentException.class);
     }
   }
 
@@ -313,7 +323,8 @@ public abstract class VectorIndexContract {
       assertThat(index.size()).isZero();
       assertThat(index.search(query, 5).count()).isZero();
       assertThat(index.search(SearchRequest.of(query, 5).exact()).count()).isZero();
-      assertThat(index.search(SearchRequest.of(query, 5).filter(IdFilter.in(1, 2))).count()).isZero();
+      assertThat(index.search(SearchRequest.of(query, 5).filter(IdFilter.in(1, 2))).count())
+          .isZero();
       assertThat(index.get(1)).isEmpty();
       assertThat(index.remove(1)).isFalse();
       index.addAll(new long[0], new float[0]);
@@ -330,7 +341,9 @@ public abstract class VectorIndexContract {
       try (VectorIndex index = create(17, metric)) {
         Rows rows = Rows.gaussian(metric, 17, 50);
         rows.addTo(index);
-        float[] batch = TestVectors.flat(new float[][] {rows.byId.get(1L), rows.byId.get(2L), rows.byId.get(3L)});
+        float[] batch =
+            TestVectors.flat(
+                new float[][] {rows.byId.get(1L), rows.byId.get(2L), rows.byId.get(3L)});
         batch[17 + 16] = bad;
         String what = Float.isNaN(bad) ? "NaN" : "infinite";
         assertThatThrownBy(() -> index.addAll(new long[] {1001, 1002, 1003}, batch))
@@ -359,7 +372,8 @@ public abstract class VectorIndexContract {
       assertThatThrownBy(() -> index.add(2, new float[5]))
           .isInstanceOf(InvalidVectorException.class)
           .hasMessageContaining("zero");
-      assertThatThrownBy(() -> index.addAll(new long[] {3, 4}, new float[] {1, 1, 1, 1, 1, 0, -0.0f, 0, 0, 0}))
+      assertThatThrownBy(
+              () -> index.addAll(new long[] {3, 4}, new float[] {1, 1, 1, 1, 1, 0, -0.0f, 0, 0, 0}))
           .isInstanceOf(InvalidVectorException.class)
           .hasMessageContaining("row 1");
       assertThatThrownBy(() -> index.search(new float[5], 1))
@@ -383,8 +397,10 @@ public abstract class VectorIndexContract {
       assertThatThrownBy(() -> index.addAll(new long[] {1, 2}, new float[7]))
           .isInstanceOf(InvalidVectorException.class)
           .hasMessageContaining("8 components");
-      assertThatThrownBy(() -> index.search(new float[5], 1)).isInstanceOf(InvalidVectorException.class);
-      assertThatThrownBy(() -> index.upsert(1, new float[0])).isInstanceOf(InvalidVectorException.class);
+      assertThatThrownBy(() -> index.search(new float[5], 1))
+          .isInstanceOf(InvalidVectorException.class);
+      assertThatThrownBy(() -> index.upsert(1, new float[0]))
+          .isInstanceOf(InvalidVectorException.class);
       assertThat(index.size()).isZero();
     }
   }
@@ -421,7 +437,8 @@ public abstract class VectorIndexContract {
         float[] query = TestVectors.gaussian(rows.random, 31);
         MemorySegment nativeQuery = arena.allocateFrom(ValueLayout.JAVA_FLOAT, query);
         List<Hit> expected = fromHeap.search(SearchRequest.of(query, 9).exact()).hits();
-        assertThat(fromNative.search(SearchRequest.of(nativeQuery, 9).exact()).hits()).isEqualTo(expected);
+        assertThat(fromNative.search(SearchRequest.of(nativeQuery, 9).exact()).hits())
+            .isEqualTo(expected);
         assertThat(fromNative.search(SearchRequest.of(nativeQuery, 9)).hits())
             .isEqualTo(fromNative.search(query, 9).hits());
       }
@@ -446,7 +463,8 @@ public abstract class VectorIndexContract {
       assertThatThrownBy(() -> index.search(SearchRequest.of(new float[12], 21), buffer))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("20 hits");
-      assertThatThrownBy(() -> index.search(SearchRequest.of(new float[12], 5), SearchBuffer.allocate(11, 5)))
+      assertThatThrownBy(
+              () -> index.search(SearchRequest.of(new float[12], 5), SearchBuffer.allocate(11, 5)))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("dimension 11");
     }
@@ -480,7 +498,8 @@ public abstract class VectorIndexContract {
     }
   }
 
-  private static void assertFiltered(VectorIndex index, Metric metric, Rows rows, IdFilter filter, int matches) {
+  private static void assertFiltered(
+      VectorIndex index, Metric metric, Rows rows, IdFilter filter, int matches) {
     float[] query = TestVectors.gaussian(rows.random, 16);
     for (int k : new int[] {1, 10, 50}) {
       SearchRequest request = SearchRequest.of(query, k).filter(filter);
@@ -489,7 +508,8 @@ public abstract class VectorIndexContract {
           .isEqualTo(Reference.nearest(metric, rows.byId, query, k, filter::test));
       SearchResult plain = index.search(request);
       assertThat(plain.count()).as("k %d, %s", k, filter).isEqualTo(Math.min(k, matches));
-      assertThat(plain.hits()).allMatch(hit -> filter.test(hit.id()) && rows.byId.containsKey(hit.id()));
+      assertThat(plain.hits())
+          .allMatch(hit -> filter.test(hit.id()) && rows.byId.containsKey(hit.id()));
     }
   }
 
@@ -500,7 +520,8 @@ public abstract class VectorIndexContract {
       rows.addTo(index);
       long id = rows.ids()[123];
       float[] query = TestVectors.gaussian(rows.random, 8);
-      SearchRequest request = SearchRequest.of(query, 10).filter(IdFilter.in(id, 123_456_789L, Long.MIN_VALUE));
+      SearchRequest request =
+          SearchRequest.of(query, 10).filter(IdFilter.in(id, 123_456_789L, Long.MIN_VALUE));
       assertThat(index.search(request).ids()).containsExactly(id);
       assertThat(index.search(SearchRequest.of(query, 10).filter(IdFilter.in())).count()).isZero();
     }
@@ -511,7 +532,8 @@ public abstract class VectorIndexContract {
   @Test
   void unknownParametersAreNamedWithTheNearest() {
     String known = Panvec.backend(backend()).parameters().get(0).name();
-    assertThatThrownBy(() -> Panvec.create(IndexSpec.of(backend(), 2, Metric.L2).with(known + "x", 1)))
+    assertThatThrownBy(
+            () -> Panvec.create(IndexSpec.of(backend(), 2, Metric.L2).with(known + "x", 1)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("\"" + known + "x\"")
         .hasMessageContaining("Did you mean \"" + known + "\"?");
@@ -577,7 +599,9 @@ public abstract class VectorIndexContract {
         switch (random.nextInt(6)) {
           case 0, 1 -> {
             if (model.containsKey(id)) {
-              assertThatThrownBy(() -> index.add(id, vector)).as(where).isInstanceOf(DuplicateIdException.class);
+              assertThatThrownBy(() -> index.add(id, vector))
+                  .as(where)
+                  .isInstanceOf(DuplicateIdException.class);
             } else {
               index.add(id, vector);
               model.put(id, vector);
@@ -600,7 +624,9 @@ public abstract class VectorIndexContract {
             assertThat(index.search(SearchRequest.of(vector, k).exact()).hits())
                 .as(where)
                 .isEqualTo(Reference.nearest(metric, model, vector, k, any -> true));
-            assertThat(index.search(vector, k).count()).as(where).isEqualTo(Math.min(k, model.size()));
+            assertThat(index.search(vector, k).count())
+                .as(where)
+                .isEqualTo(Math.min(k, model.size()));
           }
         }
         assertThat(index.size()).as(where).isEqualTo(model.size());
@@ -626,12 +652,16 @@ public abstract class VectorIndexContract {
             pool.submit(
                 () -> {
                   while (!stop.get()) {
-                    SearchResult all = index.search(SearchRequest.of(new float[] {0, 0}, 100).exact());
+                    SearchResult all =
+                        index.search(SearchRequest.of(new float[] {0, 0}, 100).exact());
                     assertThat(all.count()).isEqualTo(50);
                     assertThat(LongStream.of(all.ids()).distinct().count()).isEqualTo(50);
                     assertThat(index.contains(7)).isTrue();
                     assertThat(index.get(7)).isPresent();
-                    assertThat(index.search(SearchRequest.of(new float[2], 1).filter(IdFilter.in(7))).ids())
+                    assertThat(
+                            index
+                                .search(SearchRequest.of(new float[2], 1).filter(IdFilter.in(7)))
+                                .ids())
                         .containsExactly(7);
                   }
                 }));
@@ -772,7 +802,9 @@ public abstract class VectorIndexContract {
             () -> index.search(vector, 1),
             () -> index.search(SearchRequest.of(vector, 1), buffer));
     for (Runnable call : calls) {
-      assertThatThrownBy(call::run).isInstanceOf(IllegalStateException.class).hasMessageContaining("closed");
+      assertThatThrownBy(call::run)
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("closed");
     }
     assertThat(index.spec().dimension()).isEqualTo(2);
   }
@@ -877,7 +909,8 @@ public abstract class VectorIndexContract {
       assertThat(index.size()).isEqualTo(byId.size());
       byId.forEach(
           (id, row) ->
-              assertThat(index.get(id).orElseThrow()).containsExactly(Reference.stored(metric, row)));
+              assertThat(index.get(id).orElseThrow())
+                  .containsExactly(Reference.stored(metric, row)));
     }
   }
 }

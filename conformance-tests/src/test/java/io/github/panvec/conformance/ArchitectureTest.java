@@ -30,7 +30,11 @@ class ArchitectureTest {
         .should()
         .onlyDependOnClassesThat()
         .resideInAnyPackage(
-            "java..", "org.jspecify..", "io.github.panvec", "io.github.panvec.spi", "io.github.panvec.engine")
+            "java..",
+            "org.jspecify..",
+            "io.github.panvec",
+            "io.github.panvec.spi",
+            "io.github.panvec.engine")
         .check(ALL);
   }
 
@@ -59,7 +63,8 @@ class ArchitectureTest {
         .resideInAPackage("io.github.panvec.bindings..")
         .should()
         .dependOnClassesThat()
-        .resideInAnyPackage("io.github.panvec", "io.github.panvec.engine..", "io.github.panvec.spi..")
+        .resideInAnyPackage(
+            "io.github.panvec", "io.github.panvec.engine..", "io.github.panvec.spi..")
         .check(ALL);
   }
 }

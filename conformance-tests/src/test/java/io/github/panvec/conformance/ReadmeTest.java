@@ -31,7 +31,8 @@ class ReadmeTest {
     ByteArrayOutputStream errors = new ByteArrayOutputStream();
     String classPath = System.getProperty("java.class.path");
     int failed =
-        compiler.run(null, null, errors, "-cp", classPath, "-d", folder.toString(), source.toString());
+        compiler.run(
+            null, null, errors, "-cp", classPath, "-d", folder.toString(), source.toString());
     assertThat(failed).as(errors.toString(StandardCharsets.UTF_8)).isZero();
     assertThat(runMain(folder)).isEqualTo(blocks.group(2));
   }
@@ -41,7 +42,10 @@ class ReadmeTest {
     PrintStream console = System.out;
     try (URLClassLoader loader = new URLClassLoader(new URL[] {classes.toUri().toURL()})) {
       System.setOut(new PrintStream(printed, true, StandardCharsets.UTF_8));
-      loader.loadClass("Hello").getMethod("main", String[].class).invoke(null, (Object) new String[0]);
+      loader
+          .loadClass("Hello")
+          .getMethod("main", String[].class)
+          .invoke(null, (Object) new String[0]);
     } finally {
       System.setOut(console);
     }

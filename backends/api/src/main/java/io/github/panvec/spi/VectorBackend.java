@@ -9,10 +9,11 @@ import io.github.panvec.VectorIndex;
 import java.util.List;
 
 /**
- * A nearest-neighbour engine. Found through {@link java.util.ServiceLoader}; needs a public constructor without parameters.
+ * A nearest-neighbour engine. Found through {@link java.util.ServiceLoader}; needs a public
+ * constructor without parameters.
  *
- * <p>Only {@link #availability()} and {@link #create} may touch the native library; everything else is plain Java and works where
- * the library does not. Thread-safe.
+ * <p>Only {@link #availability()} and {@link #create} may touch the native library; everything else
+ * is plain Java and works where the library does not. Thread-safe.
  */
 public interface VectorBackend {
 
@@ -33,8 +34,9 @@ public interface VectorBackend {
   /**
    * An empty index.
    *
-   * @param spec checked by the caller: dimension and metric are within {@link #capabilities()}, each parameter is one of {@link
-   *     #parameters()} in its {@linkplain Parameter#parse parsed} form, and defaults are filled in
+   * @param spec checked by the caller: dimension and metric are within {@link #capabilities()},
+   *     each parameter is one of {@link #parameters()} in its {@linkplain Parameter#parse parsed}
+   *     form, and defaults are filled in
    * @throws BackendUnavailableException when the library cannot be used
    */
   VectorIndex create(IndexSpec spec);

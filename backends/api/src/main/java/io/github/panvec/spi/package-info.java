@@ -1,4 +1,7 @@
-/** What a backend implements to be found by {@link io.github.panvec.Panvec} through {@link java.util.ServiceLoader}. */
+/**
+ * What a backend implements to be found by {@link io.github.panvec.Panvec} through {@link
+ * java.util.ServiceLoader}.
+ */
 @NullMarked
 package io.github.panvec.spi;
 

@@ -8,11 +8,12 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * Shared by walks, exclusive for structural change. Phase-fair: a reader waits for one exclusive slice at most, the writer for the readers
- * of one phase at most. Taking it shared, uncontended, is one atomic operation and allocates nothing (which {@code
- * ReentrantReadWriteLock} does).
+ * Shared by walks, exclusive for structural change. Phase-fair: a reader waits for one exclusive
+ * slice at most, the writer for the readers of one phase at most. Taking it shared, uncontended, is
+ * one atomic operation and allocates nothing (which {@code ReentrantReadWriteLock} does).
  *
- * <p>There is at most one thread at a time that wants it exclusively: the holder of the index's writer mutex.
+ * <p>There is at most one thread at a time that wants it exclusively: the holder of the index's
+ * writer mutex.
  */
 final class GraphLock {
   /** Set while the writer holds or awaits the lock; the bits below count readers. */
@@ -51,7 +52,8 @@ final class GraphLock {
   private void awaitAdmission() {
     monitor.lock();
     try {
-      // The writer clears its bit under the monitor, so either it is still set here or we may go ahead.
+      // The writer clears its bit under the monitor, so either it is still set here or we may go
+      // ahead.
       long seen = state.get();
       while ((seen & WRITER) == 0) {
         if (state.compareAndSet(seen, seen + 1)) {

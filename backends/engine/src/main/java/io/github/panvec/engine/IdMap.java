@@ -6,11 +6,13 @@ import java.lang.invoke.VarHandle;
 import java.util.Arrays;
 
 /**
- * From ids to slots, for every version that is still in use. Open addressing over slots; the ids themselves lie in {@link SlotIds}.
+ * From ids to slots, for every version that is still in use. Open addressing over slots; the ids
+ * themselves lie in {@link SlotIds}.
  *
- * <p>One writer at a time, any number of readers beside it, without locks. An entry points to the newest slot of an id, and each slot to
- * the one it replaced, so that a reader with an older version finds the slot that was live in it. Entries of removed ids stay: slots are
- * not used twice either, and both go when the index is rebuilt.
+ * <p>One writer at a time, any number of readers beside it, without locks. An entry points to the
+ * newest slot of an id, and each slot to the one it replaced, so that a reader with an older
+ * version finds the slot that was live in it. Entries of removed ids stay: slots are not used twice
+ * either, and both go when the index is rebuilt.
  */
 final class IdMap {
   private static final VarHandle SLOT = MethodHandles.arrayElementVarHandle(int[].class);
@@ -56,11 +58,14 @@ final class IdMap {
   private int predecessor(int slot) {
     int[][] pages = replaced;
     int page = Pages.page(slot);
-    return page >= pages.length || pages[page] == null ? NONE : pages[page][slot & Pages.SLOT_MASK] - 1;
+    return page >= pages.length || pages[page] == null
+        ? NONE
+        : pages[page][slot & Pages.SLOT_MASK] - 1;
   }
 
   /**
-   * Points {@code id} to {@code slot}, whose id is set in {@link SlotIds} already, ahead of the version that publishes the slot.
+   * Points {@code id} to {@code slot}, whose id is set in {@link SlotIds} already, ahead of the
+   * version that publishes the slot.
    *
    * @param keepOlder whether a version older than the current one is still in use
    */
@@ -137,7 +142,9 @@ final class IdMap {
     table = grown;
   }
 
-  /** Fibonacci hashing after folding the high half in: dense, strided and negative ids all spread. */
+  /**
+   * Fibonacci hashing after folding the high half in: dense, strided and negative ids all spread.
+   */
   private static int home(long id, int mask) {
     long mixed = (id ^ id >>> 32) * 0x9E3779B97F4A7C15L;
     return (int) (mixed >>> 33) & mask;

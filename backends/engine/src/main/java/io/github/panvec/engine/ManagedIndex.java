@@ -20,12 +20,13 @@ import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * A {@link VectorIndex} over a {@link SlotIndex}: ids, versions, locks, batches, filters and close, once for all engines that know rows
- * by slot.
+ * A {@link VectorIndex} over a {@link SlotIndex}: ids, versions, locks, batches, filters and close,
+ * once for all engines that know rows by slot.
  *
- * <p><b>Locks, from the outside in.</b> The writer mutex orders writers and close. A search holds a {@link Version} from start to end, and
- * the {@link GraphLock} shared while it is in native code; exact scans let go of it between slices. Writers hold it exclusively while they
- * link, in slices of a millisecond when somebody waits.
+ * <p><b>Locks, from the outside in.</b> The writer mutex orders writers and close. A search holds a
+ * {@link Version} from start to end, and the {@link GraphLock} shared while it is in native code;
+ * exact scans let go of it between slices. Writers hold it exclusively while they link, in slices
+ * of a millisecond when somebody waits.
  */
 public final class ManagedIndex implements VectorIndex {
   private static final long SLICE_NANOS = 1_000_000;
@@ -33,10 +34,16 @@ public final class ManagedIndex implements VectorIndex {
   /** Rows cross into native memory in slices of this size. */
   private static final long STAGE_BYTES = 4L << 20;
 
-  /** An exact scan holds the graph lock for this much at a time: about a millisecond of memory bandwidth. */
+  /**
+   * An exact scan holds the graph lock for this much at a time: about a millisecond of memory
+   * bandwidth.
+   */
   private static final long SCAN_BYTES = 8L << 20;
 
-  /** A filter that leaves at most this share of the slots is answered by an exact scan of what it leaves. */
+  /**
+   * A filter that leaves at most this share of the slots is answered by an exact scan of what it
+   * leaves.
+   */
   private static final double SCAN_SHARE = 0.1;
 
   /** A walk for more than one in this many live rows is dearer than a scan of all. */
@@ -71,7 +78,8 @@ public final class ManagedIndex implements VectorIndex {
    * @param threads the most threads that linking a batch may use
    * @param efSearch for requests that have none
    */
-  public ManagedIndex(IndexSpec spec, Capabilities capabilities, SlotIndex slots, int threads, int efSearch) {
+  public ManagedIndex(
+      IndexSpec spec, Capabilities capabilities, SlotIndex slots, int threads, int efSearch) {
     this.spec = spec;
     this.capabilities = capabilities;
     this.slots = slots;
@@ -228,14 +236,18 @@ public final class ManagedIndex implements VectorIndex {
   private void ensureCapacity(long needed) {
     if (needed > MAX_SLOTS) {
       throw new VectorIndexException(
-          "an index holds at most " + MAX_SLOTS + " rows, counting those that were removed or replaced; this needs " + needed);
+          "an index holds at most "
+              + MAX_SLOTS
+              + " rows, counting those that were removed or replaced; this needs "
+              + needed);
     }
     ids.reserve(needed);
     map.reserve(needed - nextSlot);
     if (needed <= capacity) {
       return;
     }
-    long grown = Math.min(MAX_SLOTS, Math.max(Math.max(needed, FIRST_CAPACITY), capacity + capacity / 2));
+    long grown =
+        Math.min(MAX_SLOTS, Math.max(Math.max(needed, FIRST_CAPACITY), capacity + capacity / 2));
     graph.lockExclusive();
     try {
       slots.reserve(grown);
@@ -268,7 +280,8 @@ public final class ManagedIndex implements VectorIndex {
       SlotIndex.Linked linked;
       graph.lockExclusive();
       try {
-        linked = slots.link(nextSlot + done, count - done, threads, graph.readersWaiting(), SLICE_NANOS);
+        linked =
+            slots.link(nextSlot + done, count - done, threads, graph.readersWaiting(), SLICE_NANOS);
       } finally {
         graph.unlockExclusive();
       }
@@ -331,12 +344,16 @@ public final class ManagedIndex implements VectorIndex {
     return query.isNative() && query.address() % Float.BYTES == 0;
   }
 
-  /** The k that native code gets: no more than can be found, and at least 1, so that it checks the query of an empty index too. */
+  /**
+   * The k that native code gets: no more than can be found, and at least 1, so that it checks the
+   * query of an empty index too.
+   */
   private static int clampK(SearchRequest request, Version version) {
     return (int) Math.max(1, Math.min(request.k(), version.liveCount()));
   }
 
-  private int run(SearchRequest request, Version version, MemorySegment query, int k, HitSegments hits) {
+  private int run(
+      SearchRequest request, Version version, MemorySegment query, int k, HitSegments hits) {
     IdFilter filter = request.idFilter();
     if (filter != null) {
       return runFiltered(request, filter, version, query, k, hits);
@@ -348,7 +365,12 @@ public final class ManagedIndex implements VectorIndex {
   }
 
   private int runFiltered(
-      SearchRequest request, IdFilter filter, Version version, MemorySegment query, int k, HitSegments hits) {
+      SearchRequest request,
+      IdFilter filter,
+      Version version,
+      MemorySegment query,
+      int k,
+      HitSegments hits) {
     try (Arena scratch = Arena.ofConfined()) {
       SlotFilter matches = SlotFilter.resolve(filter, version, map, ids, scratch);
       boolean scan =
@@ -375,7 +397,8 @@ public final class ManagedIndex implements VectorIndex {
     }
   }
 
-  private int scan(Version version, MemorySegment filter, MemorySegment query, int k, HitSegments hits) {
+  private int scan(
+      Version version, MemorySegment filter, MemorySegment query, int k, HitSegments hits) {
     long end = version.slotCount();
     long slice = Math.max(64, SCAN_BYTES / rowBytes / 64 * 64);
     int count = 0;
@@ -393,14 +416,16 @@ public final class ManagedIndex implements VectorIndex {
     return count;
   }
 
-  private int scanList(Version version, SlotFilter matches, MemorySegment query, int k, HitSegments hits) {
+  private int scanList(
+      Version version, SlotFilter matches, MemorySegment query, int k, HitSegments hits) {
     long end = matches.count();
     long slice = Math.max(64, SCAN_BYTES / rowBytes);
     int count = 0;
     long from = 0;
     do {
       long to = Math.min(end, from + slice);
-      MemorySegment part = matches.list().asSlice(from * Integer.BYTES, (to - from) * Integer.BYTES);
+      MemorySegment part =
+          matches.list().asSlice(from * Integer.BYTES, (to - from) * Integer.BYTES);
       graph.lockShared();
       try {
         count = slots.exactSlots(version, part, to - from, query, k, count, to == end, hits);

@@ -32,7 +32,9 @@ public final class NativeStatus {
 
   private NativeStatus() {}
 
-  /** Returns when {@code status} is OK, else throws with the NUL-terminated text in {@code error}. */
+  /**
+   * Returns when {@code status} is OK, else throws with the NUL-terminated text in {@code error}.
+   */
   public static void check(int status, MemorySegment error) {
     if (status != OK) {
       throw exception(status, error.getString(0));
@@ -40,8 +42,8 @@ public final class NativeStatus {
   }
 
   /**
-   * The exception for a status other than OK. {@link #DUPLICATE_ID} is the caller's to turn into {@link DuplicateIdException}, because
-   * only it knows id and row.
+   * The exception for a status other than OK. {@link #DUPLICATE_ID} is the caller's to turn into
+   * {@link DuplicateIdException}, because only it knows id and row.
    */
   public static RuntimeException exception(int status, String message) {
     return switch (status) {
@@ -50,7 +52,7 @@ public final class NativeStatus {
       case OUT_OF_MEMORY -> new NativeMemoryException(message);
       case IO -> new IndexIoException(message);
       case CORRUPT -> new CorruptIndexException(message);
-      case UNSUPPORTED, FOREIGN_FILE -> new ForeignFileException(message);
+      case FOREIGN_FILE -> new ForeignFileException(message);
       case READ_ONLY -> new ReadOnlyIndexException(message);
       case BUSY -> new IndexBusyException(message);
       default -> new VectorIndexException(message + " (status " + status + ")");

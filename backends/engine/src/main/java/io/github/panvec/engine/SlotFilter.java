@@ -7,8 +7,8 @@ import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A filter in terms of one version's slots: a list of live slots when the filter names ids, a bitmap by slot otherwise. Its native memory
- * lives as long as the arena it was resolved with.
+ * A filter in terms of one version's slots: a list of live slots when the filter names ids, a
+ * bitmap by slot otherwise. Its native memory lives as long as the arena it was resolved with.
  */
 final class SlotFilter {
   private final long count;

@@ -6,8 +6,9 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
 /**
- * Ids by slot, in pages of native memory that walks and scans read too. Written by the holder of the writer mutex, only at slots that no
- * version has published; read by anybody at slots of a version.
+ * Ids by slot, in pages of native memory that walks and scans read too. Written by the holder of
+ * the writer mutex, only at slots that no version has published; read by anybody at slots of a
+ * version.
  */
 final class SlotIds {
   private static final int FIRST_PAGE_SLOTS = 64;
@@ -25,12 +26,14 @@ final class SlotIds {
     int count = Pages.count(slots);
     MemorySegment[] old = pages;
     boolean firstPageGrows = count == 1 && (old.length == 0 || old[0].byteSize() < slots * 8L);
-    boolean firstPageCompletes = count > 1 && old.length == 1 && old[0].byteSize() < Pages.ID_PAGE_BYTES;
+    boolean firstPageCompletes =
+        count > 1 && old.length == 1 && old[0].byteSize() < Pages.ID_PAGE_BYTES;
     if (count <= old.length && !firstPageGrows) {
       return;
     }
     MemorySegment[] grown = Arrays.copyOf(old, Math.max(count, old.length));
-    // A small index does not pay for a whole page: the first one grows by doubling. What it replaces stays readable
+    // A small index does not pay for a whole page: the first one grows by doubling. What it
+    // replaces stays readable
     // until the index closes, because searches may be on it.
     if (firstPageGrows) {
       grown[0] = copyOf(old.length == 0 ? null : old[0], firstPageSlots(slots) * 8L);
@@ -45,7 +48,8 @@ final class SlotIds {
     }
     MemorySegment pointers = table;
     if (pointers.byteSize() < count * 8L) {
-      pointers = arena.allocate(ValueLayout.JAVA_LONG, Math.max(16, Integer.highestOneBit(count) * 2L));
+      pointers =
+          arena.allocate(ValueLayout.JAVA_LONG, Math.max(16, Integer.highestOneBit(count) * 2L));
     }
     for (int i = 0; i < count; i++) {
       pointers.setAtIndex(ValueLayout.JAVA_LONG, i, grown[i].address());

@@ -6,11 +6,13 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An engine that knows rows by slot: a dense number that {@link ManagedIndex} gives out and never uses twice. One small adapter per
- * library; everything about ids, versions and locks is the engine's.
+ * An engine that knows rows by slot: a dense number that {@link ManagedIndex} gives out and never
+ * uses twice. One small adapter per library; everything about ids, versions and locks is the
+ * engine's.
  *
- * <p>Which calls may run together is said per method: "shared" beside other shared ones, "exclusive" alone, "writer" beside shared
- * ones but not beside another writer or exclusive one. {@link ManagedIndex} sees to it.
+ * <p>Which calls may run together is said per method: "shared" beside other shared ones,
+ * "exclusive" alone, "writer" beside shared ones but not beside another writer or exclusive one.
+ * {@link ManagedIndex} sees to it.
  *
  * <p>Failures are thrown as {@link NativeStatus#exception} says.
  */
@@ -24,13 +26,14 @@ public interface SlotIndex extends AutoCloseable {
    *
    * @param rows {@code count * dimension} float32, native
    * @param firstRow number of the first row in the caller's batch, for messages
-   * @throws io.github.panvec.InvalidVectorException naming row and component; the graph is as before
+   * @throws io.github.panvec.InvalidVectorException naming row and component; the graph is as
+   *     before
    */
   void stage(long firstSlot, MemorySegment rows, long count, long firstRow);
 
   /**
-   * Links staged slots into the graph. Exclusive. May return early, after {@code sliceNanos}, once the int32 in {@code yield} is not
-   * zero.
+   * Links staged slots into the graph. Exclusive. May return early, after {@code sliceNanos}, once
+   * the int32 in {@code yield} is not zero.
    */
   Linked link(long firstSlot, long count, int threads, MemorySegment yield, long sliceNanos);
 
@@ -43,18 +46,27 @@ public interface SlotIndex extends AutoCloseable {
   record Linked(long slots, @Nullable RuntimeException failure) {}
 
   /**
-   * The nearest by a walk over the graph, completed by an exact scan when it comes back short. Shared.
+   * The nearest by a walk over the graph, completed by an exact scan when it comes back short.
+   * Shared.
    *
-   * @param filter bitmap by slot of at least {@code view.slotCount()} bits, or {@link MemorySegment#NULL}
+   * @param filter bitmap by slot of at least {@code view.slotCount()} bits, or {@link
+   *     MemorySegment#NULL}
    * @param query float32, native, as the user gave it
    * @param k at least 1
    * @param hits where the hits go
    * @return how many hits
    */
-  int search(SlotView view, MemorySegment filter, MemorySegment query, int k, int efSearch, HitSegments hits);
+  int search(
+      SlotView view,
+      MemorySegment filter,
+      MemorySegment query,
+      int k,
+      int efSearch,
+      HitSegments hits);
 
   /**
-   * One slice of an exact scan over slots {@code from .. to}; see the header of the library. Shared.
+   * One slice of an exact scan over slots {@code from .. to}; see the header of the library.
+   * Shared.
    *
    * @param hits carries the state from slice to slice
    * @param count hits after the slice before, 0 before the first
@@ -72,7 +84,9 @@ public interface SlotIndex extends AutoCloseable {
       boolean finish,
       HitSegments hits);
 
-  /** As {@link #exact} over {@code slotCount} slots of a list of int32, all of them live. Shared. */
+  /**
+   * As {@link #exact} over {@code slotCount} slots of a list of int32, all of them live. Shared.
+   */
   int exactSlots(
       SlotView view,
       MemorySegment slots,

@@ -2,7 +2,10 @@ package io.github.panvec.engine;
 
 import java.lang.foreign.MemorySegment;
 
-/** A published version as the native side sees it: which slots exist, which of them are dead, and whose they are. */
+/**
+ * A published version as the native side sees it: which slots exist, which of them are dead, and
+ * whose they are.
+ */
 public interface SlotView {
 
   /** Slots from here on do not exist. */
@@ -11,7 +14,9 @@ public interface SlotView {
   /** How many slots are live. */
   long liveCount();
 
-  /** Pointers to the pages of the dead bitmap, or {@link MemorySegment#NULL} when no slot is dead. */
+  /**
+   * Pointers to the pages of the dead bitmap, or {@link MemorySegment#NULL} when no slot is dead.
+   */
   MemorySegment deadPages();
 
   /** Pointers to the pages of ids by slot. */

@@ -7,7 +7,10 @@ import io.github.panvec.SearchRequest;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** Checks of shapes, worded once for all backends. Values are checked natively, on the copy that is stored. */
+/**
+ * Checks of shapes, worded once for all backends. Values are checked natively, on the copy that is
+ * stored.
+ */
 public final class Vectors {
 
   private Vectors() {}
@@ -15,17 +18,20 @@ public final class Vectors {
   /** Refuses a single vector of another length. */
   public static void checkDimension(String what, long components, int dimension) {
     if (components != dimension) {
-      throw new InvalidVectorException(what + " has " + components + " components, the index " + dimension);
+      throw new InvalidVectorException(
+          what + " has " + components + " components, the index " + dimension);
     }
   }
 
   /** Refuses segments that do not hold the same number of whole rows; returns that number. */
   public static long checkBatch(MemorySegment ids, MemorySegment vectors, int dimension) {
     if (ids.byteSize() % Long.BYTES != 0) {
-      throw new IllegalArgumentException("ids has " + ids.byteSize() + " bytes, which is not a multiple of 8");
+      throw new IllegalArgumentException(
+          "ids has " + ids.byteSize() + " bytes, which is not a multiple of 8");
     }
     long count = ids.byteSize() / Long.BYTES;
-    long expected = Math.multiplyExact(Math.multiplyExact(count, (long) dimension), (long) Float.BYTES);
+    long expected =
+        Math.multiplyExact(Math.multiplyExact(count, (long) dimension), (long) Float.BYTES);
     if (vectors.byteSize() != expected) {
       throw new InvalidVectorException(
           count
@@ -54,7 +60,10 @@ public final class Vectors {
   public static void checkBuffer(SearchBuffer buffer, IndexSpec spec, long hits) {
     if (buffer.dimension() != spec.dimension()) {
       throw new IllegalArgumentException(
-          "the buffer is for dimension " + buffer.dimension() + ", the index has " + spec.dimension());
+          "the buffer is for dimension "
+              + buffer.dimension()
+              + ", the index has "
+              + spec.dimension());
     }
     if (buffer.capacity() < hits) {
       throw new IllegalArgumentException(

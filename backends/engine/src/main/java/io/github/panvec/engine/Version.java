@@ -5,8 +5,9 @@ import java.lang.foreign.ValueLayout;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * One published state: which slots exist and which of them are dead. Immutable but for its count of users; a search keeps the version that it
- * began with, and the pages of a version outlive its users.
+ * One published state: which slots exist and which of them are dead. Immutable but for its count of
+ * users; a search keeps the version that it began with, and the pages of a version outlive its
+ * users.
  */
 final class Version implements SlotView {
   private static final MemorySegment[] NONE_DEAD = {};
@@ -27,7 +28,8 @@ final class Version implements SlotView {
 
   /**
    * @param deadTable pointers to {@code deadPages}, as native code reads them
-   * @param deadPages a page, or null where no slot of it is dead; pages beyond the array have no dead slot either
+   * @param deadPages a page, or null where no slot of it is dead; pages beyond the array have no
+   *     dead slot either
    */
   Version(
       long slotCount,

@@ -13,17 +13,22 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The published version and those that searches still hold. Publishing is one volatile write, by the holder of the writer mutex; what an
- * older version alone needs is used again once nobody holds it.
+ * The published version and those that searches still hold. Publishing is one volatile write, by
+ * the holder of the writer mutex; what an older version alone needs is used again once nobody holds
+ * it.
  *
- * <p>It is also the index's lifetime: after {@link #close()} nothing can be retained, and close waits for those who have.
+ * <p>It is also the index's lifetime: after {@link #close()} nothing can be retained, and close
+ * waits for those who have.
  */
 final class Versions {
   private final Arena arena;
   private final SlotIds ids;
   private volatile @Nullable Version current;
 
-  /** Versions that were replaced, oldest first, each with the pages that only it and older ones use. Writer mutex. */
+  /**
+   * Versions that were replaced, oldest first, each with the pages that only it and older ones use.
+   * Writer mutex.
+   */
   private final Deque<Retired> retired = new ArrayDeque<>();
 
   private final List<MemorySegment> freePages = new ArrayList<>();
@@ -34,7 +39,8 @@ final class Versions {
   private final Condition released = closing.newCondition();
   private volatile boolean closed;
 
-  private record Retired(Version version, List<MemorySegment> pages, @Nullable MemorySegment table) {}
+  private record Retired(
+      Version version, List<MemorySegment> pages, @Nullable MemorySegment table) {}
 
   Versions(Arena arena, SlotIds ids) {
     this.arena = arena;
@@ -86,9 +92,11 @@ final class Versions {
   }
 
   /**
-   * Publishes a version with {@code slotCount} slots, in which {@code dead} slots are dead besides those that were.
+   * Publishes a version with {@code slotCount} slots, in which {@code dead} slots are dead besides
+   * those that were.
    *
-   * @param dead slots below {@code slotCount}, each live in the current version or not yet in it; no duplicates
+   * @param dead slots below {@code slotCount}, each live in the current version or not yet in it;
+   *     no duplicates
    */
   void publish(long slotCount, int... dead) {
     reclaim();
@@ -104,7 +112,8 @@ final class Versions {
     List<MemorySegment> outdated = new ArrayList<>();
     for (int slot : dead) {
       int page = Pages.page(slot);
-      boolean shared = page < oldPages.length && pages[page] != null && pages[page] == oldPages[page];
+      boolean shared =
+          page < oldPages.length && pages[page] != null && pages[page] == oldPages[page];
       if (pages[page] == null || shared) {
         MemorySegment copy = takePage();
         if (shared) {
@@ -128,7 +137,10 @@ final class Versions {
   }
 
   private void replace(
-      Version old, Version next, List<MemorySegment> outdatedPages, @Nullable MemorySegment outdatedTable) {
+      Version old,
+      Version next,
+      List<MemorySegment> outdatedPages,
+      @Nullable MemorySegment outdatedTable) {
     retired.addLast(new Retired(old, outdatedPages, outdatedTable));
     current = next;
     old.release();
@@ -175,7 +187,10 @@ final class Versions {
     return current == null;
   }
 
-  /** Ends the index's life: nothing can be retained from now on; returns when nothing is. By the holder of the writer mutex, once. */
+  /**
+   * Ends the index's life: nothing can be retained from now on; returns when nothing is. By the
+   * holder of the writer mutex, once.
+   */
   void close() {
     Version last = current();
     closed = true;

@@ -1,6 +1,6 @@
 /**
- * What the backends share: ids and slots, published versions, locks, checks, and the translation of native errors. Not an API for
- * applications; it changes with the backends.
+ * What the backends share: ids and slots, published versions, locks, checks, and the translation of
+ * native errors. Not an API for applications; it changes with the backends.
  */
 @NullMarked
 package io.github.panvec.engine;

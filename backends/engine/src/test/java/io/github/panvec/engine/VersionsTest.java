@@ -99,7 +99,9 @@ class VersionsTest {
       Versions versions = new Versions(arena, new SlotIds(arena));
       versions.close();
       assertThat(versions.isClosed()).isTrue();
-      assertThatThrownBy(versions::retain).isInstanceOf(IllegalStateException.class).hasMessage("the index is closed");
+      assertThatThrownBy(versions::retain)
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage("the index is closed");
     }
   }
 }

@@ -1,7 +1,6 @@
 package io.github.panvec.hnswlib;
 
 import io.github.panvec.Availability;
-import io.github.panvec.BackendUnavailableException;
 import io.github.panvec.Capabilities;
 import io.github.panvec.IndexSpec;
 import io.github.panvec.Metric;
@@ -14,18 +13,34 @@ import java.util.List;
 
 /** Hierarchical navigable small world graphs by hnswlib, in memory. */
 public final class HnswlibBackend implements VectorBackend {
+  static final String NAME = "hnswlib";
+  static final String UPSTREAM_VERSION = "0.8.0";
+
   private static final Capabilities CAPABILITIES =
       new Capabilities(EnumSet.allOf(Metric.class), 65_536, Integer.MAX_VALUE, true, false);
 
   private static final List<Parameter> PARAMETERS =
       List.of(
-          Parameter.integer("m", 16, 2, 512, "neighbours per node above the base layer, which has twice as many"),
           Parameter.integer(
-              "efConstruction", 200, 1, 1_000_000, "candidates kept while a row is linked: higher is slower and better"),
+              "m", 16, 2, 512, "neighbours per node above the base layer, which has twice as many"),
           Parameter.integer(
-              "efSearch", 64, 1, 1_000_000, "candidates kept by a search (at least k): higher is slower and better"),
+              "efConstruction",
+              200,
+              1,
+              1_000_000,
+              "candidates kept while a row is linked: higher is slower and better"),
           Parameter.integer(
-              "threads", Runtime.getRuntime().availableProcessors(), 1, 1024, "threads that may link a batch together"),
+              "efSearch",
+              64,
+              1,
+              1_000_000,
+              "candidates kept by a search (at least k): higher is slower and better"),
+          Parameter.integer(
+              "threads",
+              Runtime.getRuntime().availableProcessors(),
+              1,
+              1024,
+              "threads that may link a batch together"),
           Parameter.integer("seed", 100, 0, Long.MAX_VALUE, "decides the layers of rows"));
 
   /** For {@link java.util.ServiceLoader}. */
@@ -33,12 +48,12 @@ public final class HnswlibBackend implements VectorBackend {
 
   @Override
   public String name() {
-    return "hnswlib";
+    return NAME;
   }
 
   @Override
   public String upstreamVersion() {
-    return HnswlibLibrary.UPSTREAM_VERSION;
+    return UPSTREAM_VERSION;
   }
 
   @Override
@@ -53,19 +68,21 @@ public final class HnswlibBackend implements VectorBackend {
 
   @Override
   public Availability availability() {
-    return HnswlibLibrary.availability();
+    return HnswlibLibrary.INSTANCE.availability();
   }
 
   @Override
   public VectorIndex create(IndexSpec spec) {
-    Availability availability = availability();
-    if (!availability.available()) {
-      throw new BackendUnavailableException(availability.reason(), null);
-    }
+    HnswlibLibrary.INSTANCE.require();
     HnswlibSlotIndex slots =
         new HnswlibSlotIndex(
-            spec.metric(), spec.dimension(), integer(spec, "m"), integer(spec, "efConstruction"), number(spec, "seed"));
-    return new ManagedIndex(spec, CAPABILITIES, slots, integer(spec, "threads"), integer(spec, "efSearch"));
+            spec.metric(),
+            spec.dimension(),
+            integer(spec, "m"),
+            integer(spec, "efConstruction"),
+            number(spec, "seed"));
+    return new ManagedIndex(
+        spec, CAPABILITIES, slots, integer(spec, "threads"), integer(spec, "efSearch"));
   }
 
   private static int integer(IndexSpec spec, String name) {

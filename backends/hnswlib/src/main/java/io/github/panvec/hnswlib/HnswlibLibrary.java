@@ -5,42 +5,48 @@ import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_set
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_simd_level;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_upstream_version;
 
-import io.github.panvec.Availability;
-import io.github.panvec.engine.NativeStatus;
+import io.github.panvec.engine.EngineLibrary;
 import io.github.panvec.loader.NativeLibrary;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/** libpanvec_hnswlib: loaded, checked and set up once, when it is first asked for. */
-final class HnswlibLibrary {
-  static final String UPSTREAM_VERSION = "0.8.0";
+/** libpanvec_hnswlib as a whole. */
+final class HnswlibLibrary extends EngineLibrary {
+  static final HnswlibLibrary INSTANCE = new HnswlibLibrary();
 
-  private HnswlibLibrary() {}
-
-  private static final class Loaded {
-    private static final Availability AVAILABILITY = load();
+  private HnswlibLibrary() {
+    super(HnswlibBackend.NAME, HnswlibBackend.UPSTREAM_VERSION);
   }
 
-  static Availability availability() {
-    return Loaded.AVAILABILITY;
+  @Override
+  protected String open() {
+    String file = NativeLibrary.open("hnswlib").file().toString();
+    // A restricted method of this module's own: better refused here than in the first call.
+    MemorySegment.NULL.reinterpret(0);
+    return file;
   }
 
-  private static Availability load() {
-    try (Arena scratch = Arena.ofConfined()) {
-      String file = NativeLibrary.open("hnswlib").file().toString();
-      int abi = panvec_hnswlib_abi_version();
-      String upstream = panvec_hnswlib_upstream_version().getString(0);
-      if (abi != NativeStatus.ABI_VERSION || !upstream.equals(UPSTREAM_VERSION)) {
-        return Availability.unavailable(
-            file + " has interface " + abi + " and hnswlib " + upstream + ", this Panvec needs interface "
-                + NativeStatus.ABI_VERSION + " and hnswlib " + UPSTREAM_VERSION + "; rebuild it or take the one of this version");
-      }
-      MemorySegment error = scratch.allocate(512);
-      String level = System.getProperty("panvec.simd", "auto");
-      NativeStatus.check(panvec_hnswlib_set_simd_level(scratch.allocateFrom(level), error, 512), error);
-      return Availability.of(file, upstream, panvec_hnswlib_simd_level().getString(0));
-    } catch (RuntimeException | LinkageError failure) {
-      return Availability.unavailable(String.valueOf(failure.getMessage()));
-    }
+  @Override
+  protected int abiVersion() {
+    return panvec_hnswlib_abi_version();
+  }
+
+  @Override
+  protected MemorySegment upstreamVersion() {
+    return panvec_hnswlib_upstream_version();
+  }
+
+  @Override
+  protected MemorySegment simdLevel() {
+    return panvec_hnswlib_simd_level();
+  }
+
+  @Override
+  protected int setSimdLevel(MemorySegment level, MemorySegment error, int errorCapacity) {
+    return panvec_hnswlib_set_simd_level(level, error, errorCapacity);
+  }
+
+  @Override
+  protected String nativeAccessOption() {
+    return NativeLibrary.nativeAccessOption();
   }
 }

@@ -25,14 +25,20 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Map;
 
-/** One graph of libpanvec_hnswlib: arenas, arguments and status codes, one method per function of its header. */
+/**
+ * One graph of libpanvec_hnswlib: arenas, arguments and status codes, one method per function of
+ * its header.
+ */
 final class HnswlibSlotIndex implements SlotIndex {
   private static final int ERROR_BYTES = HitSegments.ERROR_BYTES;
 
   private final Arena arena = Arena.ofShared();
   private final int dimension;
 
-  /** Freed with the arena; passed to every call, so that the JVM would rather refuse a close than free it under a call. */
+  /**
+   * Freed with the arena; passed to every call, so that the JVM would rather refuse a close than
+   * free it under a call.
+   */
   private final MemorySegment graph;
 
   HnswlibSlotIndex(Metric metric, int dimension, int m, int efConstruction, long seed) {
@@ -41,11 +47,15 @@ final class HnswlibSlotIndex implements SlotIndex {
       MemorySegment handle = scratch.allocate(ValueLayout.ADDRESS);
       MemorySegment error = scratch.allocate(ERROR_BYTES);
       NativeStatus.check(
-          panvec_hnswlib_create(metric.ordinal(), dimension, m, efConstruction, seed, handle, error, ERROR_BYTES), error);
+          panvec_hnswlib_create(
+              metric.ordinal(), dimension, m, efConstruction, seed, handle, error, ERROR_BYTES),
+          error);
       graph =
           handle
               .get(ValueLayout.ADDRESS, 0)
-              .reinterpret(arena, segment -> panvec_hnswlib_free(MemorySegment.ofAddress(segment.address())));
+              .reinterpret(
+                  arena,
+                  segment -> panvec_hnswlib_free(MemorySegment.ofAddress(segment.address())));
     } catch (RuntimeException | Error failure) {
       arena.close();
       throw failure;
@@ -66,21 +76,26 @@ final class HnswlibSlotIndex implements SlotIndex {
       MemorySegment badRow = scratch.allocate(JAVA_LONG);
       MemorySegment badComponent = scratch.allocate(JAVA_INT);
       MemorySegment error = scratch.allocate(ERROR_BYTES);
-      int status = panvec_hnswlib_stage(graph, firstSlot, rows, count, badRow, badComponent, error, ERROR_BYTES);
+      int status =
+          panvec_hnswlib_stage(
+              graph, firstSlot, rows, count, badRow, badComponent, error, ERROR_BYTES);
       if (status == NativeStatus.INVALID_VECTOR) {
-        throw Vectors.invalid(rows, badRow.get(JAVA_LONG, 0), badComponent.get(JAVA_INT, 0), dimension, firstRow);
+        throw Vectors.invalid(
+            rows, badRow.get(JAVA_LONG, 0), badComponent.get(JAVA_INT, 0), dimension, firstRow);
       }
       NativeStatus.check(status, error);
     }
   }
 
   @Override
-  public Linked link(long firstSlot, long count, int threads, MemorySegment yield, long sliceNanos) {
+  public Linked link(
+      long firstSlot, long count, int threads, MemorySegment yield, long sliceNanos) {
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment linked = scratch.allocate(JAVA_LONG);
       MemorySegment error = scratch.allocate(ERROR_BYTES);
       int status =
-          panvec_hnswlib_link(graph, firstSlot, count, threads, yield, sliceNanos, linked, error, ERROR_BYTES);
+          panvec_hnswlib_link(
+              graph, firstSlot, count, threads, yield, sliceNanos, linked, error, ERROR_BYTES);
       return new Linked(
           linked.get(JAVA_LONG, 0),
           status == NativeStatus.OK ? null : NativeStatus.exception(status, error.getString(0)));
@@ -88,7 +103,13 @@ final class HnswlibSlotIndex implements SlotIndex {
   }
 
   @Override
-  public int search(SlotView view, MemorySegment filter, MemorySegment query, int k, int efSearch, HitSegments hits) {
+  public int search(
+      SlotView view,
+      MemorySegment filter,
+      MemorySegment query,
+      int k,
+      int efSearch,
+      HitSegments hits) {
     MemorySegment count = hits.outputs();
     MemorySegment completed = count.asSlice(JAVA_LONG.byteSize());
     int status =

@@ -40,7 +40,8 @@ class HnswlibIndexTest {
   }
 
   private static long allocatedByThisThread() {
-    return ((com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean()).getCurrentThreadAllocatedBytes();
+    return ((com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean())
+        .getCurrentThreadAllocatedBytes();
   }
 
   @Test
@@ -113,7 +114,8 @@ class HnswlibIndexTest {
     for (int q = 0; q < 50; q++) {
       float[] query = gaussian(1, 100 + q);
       float worst = index.search(SearchRequest.of(query, 10).exact()).distance(9);
-      for (float distance : index.search(SearchRequest.of(query, 10).efSearch(efSearch)).distances()) {
+      for (float distance :
+          index.search(SearchRequest.of(query, 10).efSearch(efSearch)).distances()) {
         found += distance <= worst ? 1 : 0;
       }
     }

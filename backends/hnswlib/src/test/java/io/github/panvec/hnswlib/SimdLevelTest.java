@@ -17,7 +17,8 @@ class SimdLevelTest {
 
     public static void main(String[] args) {
       Availability availability = new HnswlibBackend().availability();
-      System.out.println(availability.available() ? availability.simdLevel() : availability.reason());
+      System.out.println(
+          availability.available() ? availability.simdLevel() : availability.reason());
     }
   }
 
@@ -34,7 +35,8 @@ class SimdLevelTest {
     }
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), Child.class.getName()));
     Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+    String output =
+        new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
     assertThat(process.waitFor()).as(output).isZero();
     return output;
   }

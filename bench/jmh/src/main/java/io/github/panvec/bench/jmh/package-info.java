@@ -1,0 +1,2 @@
+/** Micro-benchmarks: what a downcall costs, and a search. */
+package io.github.panvec.bench.jmh;

@@ -1,0 +1,56 @@
+package io.github.panvec.bindings.hnswlib;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.reflect.Method;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+
+class SymbolsTest {
+  private static final String ADDRESS = "$address";
+
+  private static List<Method> bound() {
+    return Arrays.stream(PanvecHnswlib.class.getMethods())
+        .filter(method -> method.getName().endsWith(ADDRESS))
+        .toList();
+  }
+
+  @TestFactory
+  List<DynamicTest> everyBoundSymbolIsInTheLibrary() {
+    return bound().stream()
+        .map(
+            method ->
+                DynamicTest.dynamicTest(
+                    method.getName().replace(ADDRESS, ""),
+                    () -> assertThat(((MemorySegment) method.invoke(null)).address()).isNotZero()))
+        .toList();
+  }
+
+  @Test
+  void everyFunctionOfTheHeaderIsBound() throws IOException {
+    Path header = Path.of(System.getProperty("panvec.test.root", "../.."), "native-src/hnswlib/panvec_hnswlib.h");
+    Matcher declared = Pattern.compile("(?m)^[a-z].*?\\b(panvec_hnswlib_\\w+)\\(").matcher(Files.readString(header));
+    Set<String> names = new TreeSet<>();
+    while (declared.find()) {
+      names.add(declared.group(1));
+    }
+    assertThat(names).isNotEmpty();
+    assertThat(bound().stream().map(method -> method.getName().replace(ADDRESS, ""))).containsExactlyInAnyOrderElementsOf(names);
+  }
+
+  @Test
+  void theLibrarySpeaksTheVersionOfTheHeader() {
+    assertThat(PanvecHnswlib.panvec_hnswlib_abi_version()).isEqualTo(PanvecHnswlib.PANVEC_ABI_VERSION());
+  }
+}

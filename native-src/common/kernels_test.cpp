@@ -1,0 +1,274 @@
+// Kernels against plain loops written anew here, at every SIMD level this CPU has.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "check.hpp"
+#include "panvec_kernels.hpp"
+
+namespace {
+
+using namespace panvec;
+
+constexpr std::uint32_t kSeed = 20261121;
+
+std::vector<SimdLevel> levels() {
+  std::vector<SimdLevel> usable;
+  for (const SimdLevel level : {SimdLevel::kBaseline, SimdLevel::kNeon, SimdLevel::kAvx2, SimdLevel::kAvx512}) {
+    if (set_simd_level(simd_level_name(level), nullptr, 0)) usable.push_back(level);
+  }
+  set_simd_level("auto", nullptr, 0);
+  return usable;
+}
+
+std::vector<std::size_t> dimensions() {
+  std::vector<std::size_t> all;
+  for (std::size_t n = 0; n <= 130; ++n) all.push_back(n);
+  for (const std::size_t n : {383, 384, 1023, 1536, 4097, 8192}) all.push_back(n);
+  return all;
+}
+
+// Components of very different size, denormals, zeros of both signs.
+std::vector<float> mixed(std::size_t n, float scale, std::mt19937& random) {
+  std::normal_distribution<float> normal;
+  std::vector<float> v(n);
+  for (float& x : v) {
+    switch (random() % 16) {
+      case 0:
+        x = 0.0f;
+        break;
+      case 1:
+        x = -0.0f;
+        break;
+      case 2:
+        x = std::numeric_limits<float>::denorm_min() * static_cast<float>(random() % 1000);
+        break;
+      default:
+        x = normal(random) * std::ldexp(scale, static_cast<int>(random() % 24) - 12);
+    }
+  }
+  return v;
+}
+
+// The volatile product keeps any compiler from fusing it with the addition.
+double plain_sum(const float* a, const float* b, std::size_t n, bool l2) {
+  double c[8] = {};
+  for (std::size_t i = 0; i < n; ++i) {
+    const double x = a[i], y = b[i];
+    const double t = x - y;
+    volatile double term = l2 ? t * t : x * y;
+    c[i % 8] += term;
+  }
+  return ((c[0] + c[4]) + (c[2] + c[6])) + ((c[1] + c[5]) + (c[3] + c[7]));
+}
+
+double fused_l2(const float* a, const float* b, std::size_t n) {
+  double c[8] = {};
+  for (std::size_t i = 0; i < n; ++i) {
+    const double t = static_cast<double>(a[i]) - static_cast<double>(b[i]);
+    c[i % 8] = std::fma(t, t, c[i % 8]);
+  }
+  return ((c[0] + c[4]) + (c[2] + c[6])) + ((c[1] + c[5]) + (c[3] + c[7]));
+}
+
+template <typename Float>
+bool same_bits(Float a, Float b) {
+  return std::memcmp(&a, &b, sizeof a) == 0;
+}
+
+void reference_kernels_equal_the_formula_bit_for_bit() {
+  std::mt19937 random(kSeed);
+  int told_apart = 0;
+  for (const std::size_t n : dimensions()) {
+    for (const float scale : {1e-30f, 1.0f, 1e30f}) {
+      const std::vector<float> a = mixed(n, scale, random);
+      const std::vector<float> b = mixed(n, scale, random);
+      const double dot = plain_sum(a.data(), b.data(), n, false);
+      const double l2 = plain_sum(a.data(), b.data(), n, true);
+      if (!same_bits(l2, fused_l2(a.data(), b.data(), n))) ++told_apart;
+      for (const SimdLevel level : levels()) {
+        CHECK(set_simd_level(simd_level_name(level), nullptr, 0));
+        CHECK(same_bits(dot, reference_dot(a.data(), b.data(), n)));
+        CHECK(same_bits(l2, reference_l2_squared(a.data(), b.data(), n)));
+        CHECK(same_bits(static_cast<float>(std::sqrt(l2)), reference_distance(Metric::kL2, a.data(), b.data(), n)));
+        CHECK(same_bits(static_cast<float>(0.0 - dot), reference_distance(Metric::kDot, a.data(), b.data(), n)));
+        const float cosine = reference_distance(Metric::kCosine, a.data(), b.data(), n);
+        CHECK(same_bits(static_cast<float>(std::fmin(std::fmax(1.0 - dot, 0.0), 2.0)), cosine));
+      }
+    }
+  }
+  set_simd_level("auto", nullptr, 0);
+  // Otherwise this test would not notice contraction.
+  CHECK(told_apart > 20);
+}
+
+void a_zero_inner_product_is_never_negative_zero() {
+  const float a[] = {0.0f, -0.0f, 1.0f};
+  const float b[] = {1.0f, 1.0f, 0.0f};
+  CHECK(!std::signbit(reference_distance(Metric::kDot, a, b, 3)));
+}
+
+void unit_vectors_are_rounded_once_from_double() {
+  std::mt19937 random(kSeed + 1);
+  for (const std::size_t n : dimensions()) {
+    if (n == 0) continue;
+    for (const float scale : {1e-40f, 1e-30f, 1.0f, 1e30f}) {
+      std::vector<float> v = mixed(n, scale, random);
+      v[n / 2] = 3.0f * scale;
+      const double norm = std::sqrt(plain_sum(v.data(), v.data(), n, false));
+      for (const SimdLevel level : levels()) {
+        CHECK(set_simd_level(simd_level_name(level), nullptr, 0));
+        std::vector<float> unit(n);
+        CHECK(reference_unit(v.data(), n, unit.data()));
+        for (std::size_t i = 0; i < n; ++i) CHECK(same_bits(unit[i], static_cast<float>(v[i] / norm)));
+        std::vector<float> in_place = v;
+        CHECK(reference_unit(in_place.data(), n, in_place.data()));
+        CHECK(std::memcmp(in_place.data(), unit.data(), n * sizeof(float)) == 0);
+      }
+    }
+  }
+  set_simd_level("auto", nullptr, 0);
+  const float zero[] = {0.0f, -0.0f, 0.0f};
+  float untouched[] = {7.0f, 7.0f, 7.0f};
+  CHECK(!reference_unit(zero, 3, untouched));
+  CHECK_EQUAL(7.0f, untouched[0]);
+  const float smallest[] = {0.0f, std::numeric_limits<float>::denorm_min()};
+  CHECK(reference_unit(smallest, 2, untouched));
+  CHECK_EQUAL(1.0f, untouched[1]);
+}
+
+// Random signs, one sign, and the worst case: terms that vanish one by one beside a large sum.
+std::vector<float> term_roots(std::size_t n, int kind, std::mt19937& random) {
+  std::uniform_real_distribution<float> uniform(0.5f, 1.0f);
+  std::vector<float> v(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    v[i] = uniform(random);
+    if (kind == 0 && random() % 2 == 0) v[i] = -v[i];
+    if (kind == 2) v[i] = i < 64 ? 1.0f : 0x1.fp-13f;
+  }
+  return v;
+}
+
+void ranking_kernels_stay_within_the_proven_error() {
+  std::mt19937 random(kSeed + 2);
+  double most = 0.0;
+  for (const std::size_t n : dimensions()) {
+    const double bound = ranking_error(n);
+    for (int kind = 0; kind < 3; ++kind) {
+      const std::vector<float> a = term_roots(n, kind, random);
+      const std::vector<float> b = kind == 2 ? a : term_roots(n, kind, random);
+      const std::vector<float> zero(n, 0.0f);
+      double dot = 0.0, absolute = 0.0, l2 = 0.0, length = 0.0;
+      for (std::size_t i = 0; i < n; ++i) {
+        const double x = a[i], y = b[i];
+        dot += x * y;
+        absolute += std::fabs(x * y);
+        l2 += (x - y) * (x - y);
+        length += x * x;
+      }
+      const double oracle_error = static_cast<double>(n + 2) * 0x1p-52;
+      for (const SimdLevel level : levels()) {
+        const double dot_error = std::fabs(inner_product_kernel(level)(a.data(), b.data(), n) - dot);
+        const double l2_error = std::fabs(l2_squared_kernel(level)(a.data(), b.data(), n) - l2);
+        const double length_error = std::fabs(l2_squared_kernel(level)(a.data(), zero.data(), n) - length);
+        CHECK(dot_error <= (bound + oracle_error) * absolute);
+        CHECK(l2_error <= (bound + oracle_error) * l2);
+        CHECK(length_error <= (bound + oracle_error) * length);
+        if (n > 0) most = std::fmax(most, std::fmax(dot_error / absolute, length_error / length) / bound);
+      }
+    }
+  }
+  std::printf("  largest error: %.3f of the bound\n", most);
+  // A bound that is never approached would let the exact scan evaluate far too many rows.
+  CHECK(most > 0.05);
+  CHECK(std::isinf(ranking_error(std::size_t{1} << 40)));
+}
+
+// Vectors that end where readable memory ends.
+class GuardedFloats {
+ public:
+  explicit GuardedFloats(std::size_t n) {
+    const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    readable_ = (n * sizeof(float) + page - 1) / page * page;
+    if (readable_ == 0) readable_ = page;
+    bytes_ = readable_ + page;
+    map_ = static_cast<char*>(mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0));
+    CHECK(map_ != MAP_FAILED);
+    CHECK(mprotect(map_ + readable_, page, PROT_NONE) == 0);
+    data_ = reinterpret_cast<float*>(map_ + readable_) - n;
+    for (std::size_t i = 0; i < n; ++i) data_[i] = static_cast<float>(i % 7) - 3.0f;
+  }
+  GuardedFloats(const GuardedFloats&) = delete;
+  GuardedFloats& operator=(const GuardedFloats&) = delete;
+  ~GuardedFloats() { munmap(map_, bytes_); }
+  const float* data() const { return data_; }
+
+ private:
+  std::size_t readable_ = 0;
+  std::size_t bytes_ = 0;
+  char* map_ = nullptr;
+  float* data_ = nullptr;
+};
+
+void no_kernel_reads_beyond_the_vectors() {
+  for (const std::size_t n : dimensions()) {
+    const GuardedFloats a(n), b(n);
+    const double expected = plain_sum(a.data(), b.data(), n, false);
+    for (const SimdLevel level : levels()) {
+      CHECK(set_simd_level(simd_level_name(level), nullptr, 0));
+      CHECK_EQUAL(static_cast<float>(expected), inner_product_kernel(level)(a.data(), b.data(), n));
+      CHECK_EQUAL(0.0f, l2_squared_kernel(level)(a.data(), b.data(), n));
+      CHECK_EQUAL(expected, reference_dot(a.data(), b.data(), n));
+      CHECK_EQUAL(std::int64_t{-1}, first_non_finite(a.data(), n));
+    }
+  }
+  set_simd_level("auto", nullptr, 0);
+}
+
+void the_first_component_that_is_not_finite_is_found() {
+  for (const std::size_t n : {1, 7, 63, 64, 65, 200}) {
+    for (std::size_t at = 0; at < n; ++at) {
+      for (const float bad : {std::nanf(""), -std::nanf(""), HUGE_VALF, -HUGE_VALF}) {
+        std::vector<float> v(n, std::numeric_limits<float>::max());
+        v[at] = bad;
+        v[n - 1] = bad;
+        CHECK_EQUAL(static_cast<std::int64_t>(at), first_non_finite(v.data(), n));
+      }
+    }
+  }
+}
+
+void an_unknown_level_is_refused_with_those_this_cpu_has() {
+  char available[64];
+  CHECK(!set_simd_level("sse9", available, sizeof available));
+  CHECK(std::string(available).rfind("auto, baseline", 0) == 0);
+  char cut[8];
+  CHECK(!set_simd_level(nullptr, cut, sizeof cut));
+  CHECK_EQUAL(std::string("auto, b"), std::string(cut));
+  CHECK(set_simd_level("baseline", nullptr, 0));
+  CHECK(simd_level() == SimdLevel::kBaseline);
+  CHECK(set_simd_level("auto", nullptr, 0));
+  CHECK(simd_level() == best_simd_level());
+}
+
+}  // namespace
+
+int main() {
+  std::printf("best level: %s, seed %u\n", simd_level_name(best_simd_level()), kSeed);
+  panvec::check::run("reference kernels equal the formula bit for bit",
+                     reference_kernels_equal_the_formula_bit_for_bit);
+  panvec::check::run("a zero inner product is never negative zero", a_zero_inner_product_is_never_negative_zero);
+  panvec::check::run("unit vectors are rounded once from double", unit_vectors_are_rounded_once_from_double);
+  panvec::check::run("ranking kernels stay within the proven error", ranking_kernels_stay_within_the_proven_error);
+  panvec::check::run("no kernel reads beyond the vectors", no_kernel_reads_beyond_the_vectors);
+  panvec::check::run("the first component that is not finite is found",
+                     the_first_component_that_is_not_finite_is_found);
+  panvec::check::run("an unknown level is refused with those this CPU has",
+                     an_unknown_level_is_refused_with_those_this_cpu_has);
+}

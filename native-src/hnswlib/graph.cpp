@@ -1,0 +1,318 @@
+#include "graph.hpp"
+
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <limits>
+#include <mutex>
+#include <new>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace panvec {
+namespace {
+
+const RankingSpace& space_of(const void* parameter) { return *static_cast<const RankingSpace*>(parameter); }
+
+float l2_squared(const void* a, const void* b, const void* parameter) {
+  const RankingSpace& space = space_of(parameter);
+  return space.kernel()(static_cast<const float*>(a), static_cast<const float*>(b), space.dim());
+}
+
+float negated_inner_product(const void* a, const void* b, const void* parameter) {
+  const RankingSpace& space = space_of(parameter);
+  const float product = space.kernel()(static_cast<const float*>(a), static_cast<const float*>(b), space.dim());
+  // Overflow in both directions gives NaN, and a heap needs an order.
+  return product == product ? -product : std::numeric_limits<float>::infinity();
+}
+
+// Sebastiano Vigna's splitmix64, as a hash of (seed, slot).
+std::uint64_t mix(std::uint64_t seed, std::uint64_t slot) {
+  std::uint64_t z = seed + (slot + 1) * 0x9E3779B97F4A7C15u;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return z ^ (z >> 31);
+}
+
+// A walk reads rows at random: with small pages nearly each one is a miss of the translation buffer as well.
+void prefer_huge_pages([[maybe_unused]] void* block, [[maybe_unused]] std::size_t bytes) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  constexpr std::uintptr_t huge = std::uintptr_t{2} << 20;
+  const auto begin = (reinterpret_cast<std::uintptr_t>(block) + huge - 1) & ~(huge - 1);
+  const auto end = (reinterpret_cast<std::uintptr_t>(block) + bytes) & ~(huge - 1);
+  if (begin < end) (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+#endif
+}
+
+}  // namespace
+
+std::string describe_bad_component(const float* vector, std::int64_t component) {
+  if (component < 0) return "the vector is zero, which COSINE cannot take";
+  return "component " + std::to_string(component) + (std::isnan(vector[component]) ? " is NaN" : " is infinite");
+}
+
+RankingSpace::RankingSpace(Metric metric, SimdLevel level, std::size_t dim)
+    : metric_(metric),
+      level_(level),
+      dim_(dim),
+      kernel_(metric == Metric::kL2 ? l2_squared_kernel(level) : inner_product_kernel(level)) {}
+
+hnswlib::DISTFUNC<float> RankingSpace::get_dist_func() {
+  return metric_ == Metric::kL2 ? l2_squared : negated_inner_product;
+}
+
+// The base is built empty and filled in here: its other constructor would allocate 65,536 locks for labels, 2.6 MB.
+Graph::Graph(Metric metric, std::size_t dim, std::size_t m, std::size_t ef_construction, std::uint64_t seed)
+    : Upstream(nullptr),
+      space_(std::make_unique<RankingSpace>(metric, simd_level(), dim)),
+      seed_(seed),
+      // The components of a unit vector are off by a relative 2^-24 each, so its norm is as well.
+      max_row_norm_(metric == Metric::kCosine ? 1.0 + 1e-6 : 0.0) {
+  data_size_ = space_->get_data_size();
+  fstdistfunc_ = space_->get_dist_func();
+  dist_func_param_ = space_->get_dist_func_param();
+  M_ = m;
+  maxM_ = m;
+  maxM0_ = 2 * m;
+  ef_construction_ = std::max(ef_construction, m);
+  ef_ = 10;
+  size_links_level0_ = maxM0_ * sizeof(hnswlib::tableint) + sizeof(hnswlib::linklistsizeint);
+  size_links_per_element_ = maxM_ * sizeof(hnswlib::tableint) + sizeof(hnswlib::linklistsizeint);
+  size_data_per_element_ = size_links_level0_ + data_size_ + sizeof(hnswlib::labeltype);
+  offsetLevel0_ = 0;
+  offsetData_ = size_links_level0_;
+  label_offset_ = size_links_level0_ + data_size_;
+  mult_ = 1.0 / std::log(static_cast<double>(M_));
+  revSize_ = 1.0 / mult_;
+  enterpoint_node_ = static_cast<hnswlib::tableint>(-1);
+  maxlevel_ = -1;
+  visited_list_pool_ = std::make_unique<hnswlib::VisitedListPool>(0, 0);
+}
+
+GraphView Graph::view() const {
+  GraphView view;
+  view.base_layer = data_level0_memory_ + offsetLevel0_;
+  view.stride = size_data_per_element_;
+  view.upper_layers = linkLists_;
+  view.upper_stride = size_links_per_element_;
+  view.max_degree = maxM0_;
+  view.entry = enterpoint_node_;
+  view.max_level = maxlevel_;
+  view.slots = max_elements_;
+  return view;
+}
+
+std::size_t Graph::memory_bytes() const {
+  const std::size_t per_slot = size_data_per_element_ + sizeof(char*) + sizeof(std::mutex) + sizeof(int) +
+                               visited_lists_ * sizeof(hnswlib::vl_type);
+  return sizeof(Graph) + max_elements_ * per_slot + upper_bytes_.load(std::memory_order_relaxed);
+}
+
+// hnswlib's resizeIndex cannot be used: a failure half-way leaves its parts at different sizes. Here a failure at most leaves
+// a block larger than need be.
+void Graph::reserve(std::size_t capacity) {
+  if (capacity <= max_elements_) return;
+  if (capacity > std::numeric_limits<std::size_t>::max() / size_data_per_element_) throw std::bad_alloc();
+  // The largest first: what is far too much is refused before anything is filled.
+  auto* base = static_cast<char*>(std::realloc(data_level0_memory_, capacity * size_data_per_element_));
+  if (base == nullptr) throw std::bad_alloc();
+  data_level0_memory_ = base;
+  prefer_huge_pages(base, capacity * size_data_per_element_);
+  auto* upper = static_cast<char**>(std::realloc(linkLists_, capacity * sizeof(char*)));
+  if (upper == nullptr) throw std::bad_alloc();
+  linkLists_ = upper;
+  element_levels_.resize(capacity);
+  auto visited = std::make_unique<hnswlib::VisitedListPool>(0, static_cast<int>(capacity));
+  std::vector<std::mutex> locks(capacity);
+  visited_list_pool_ = std::move(visited);
+  link_list_locks_.swap(locks);
+  visited_lists_ = 0;
+  max_elements_ = capacity;
+}
+
+bool Graph::stage(std::int64_t first_slot, const float* rows, std::int64_t count, BadRow& bad) {
+  const std::size_t dim = space_->dim();
+  double max_norm = max_row_norm();
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float* row = rows + static_cast<std::size_t>(i) * dim;
+    const auto slot = static_cast<hnswlib::tableint>(first_slot + i);
+    auto* stored = reinterpret_cast<float*>(getDataByInternalId(slot));
+    bad = {i, first_non_finite(row, dim)};
+    if (bad.component >= 0) return false;
+    if (space_->metric() == Metric::kCosine) {
+      if (!reference_unit(row, dim, stored)) return false;
+    } else {
+      std::memcpy(stored, row, dim * sizeof(float));
+    }
+    if (space_->metric() == Metric::kDot) {
+      max_norm = std::max(max_norm, std::sqrt(reference_dot(row, row, dim)) * (1.0 + 1e-9));
+    }
+    setExternalLabel(slot, slot);
+  }
+  max_row_norm_.store(max_norm, std::memory_order_relaxed);
+  return true;
+}
+
+// hnswlib draws levels from one generator in order of arrival; here a level depends on nothing but seed and slot.
+int Graph::level_of(std::uint32_t slot) const {
+  const double uniform = static_cast<double>((mix(seed_, slot) >> 11) + 1) * 0x1p-53;  // (0, 1]
+  return static_cast<int>(-std::log(uniform) * mult_);
+}
+
+std::uint32_t Graph::nearest_above(std::uint32_t entry, int from_level, int to_level, const void* row) {
+  std::uint32_t nearest = entry;
+  float distance = fstdistfunc_(row, getDataByInternalId(nearest), dist_func_param_);
+  for (int level = from_level; level > to_level; --level) {
+    for (bool moved = true; moved;) {
+      moved = false;
+      const std::lock_guard<std::mutex> lock(link_list_locks_[nearest]);
+      const hnswlib::linklistsizeint* list = get_linklist(nearest, level);
+      const std::size_t degree = GraphView::degree(list);
+      for (std::size_t i = 1; i <= degree; ++i) {
+        const float d = fstdistfunc_(row, getDataByInternalId(list[i]), dist_func_param_);
+        if (d < distance) {
+          distance = d;
+          nearest = list[i];
+          moved = true;
+        }
+      }
+    }
+  }
+  return nearest;
+}
+
+// addPoint without labels. Whatever throws in here leaves every list it has touched complete and the slot's own lists with a
+// way on at all its levels, so that the graph can be walked as before.
+void Graph::insert(std::uint32_t slot) {
+  const int level = level_of(slot);
+  const std::lock_guard<std::mutex> own_lists(link_list_locks_[slot]);
+  element_levels_[slot] = 0;  // until its upper lists exist
+  linkLists_[slot] = nullptr;
+  std::memset(get_linklist0(slot), 0, size_links_level0_);
+  if (level > 0) {
+    const std::size_t bytes = size_links_per_element_ * static_cast<std::size_t>(level);
+    linkLists_[slot] = static_cast<char*>(std::calloc(1, bytes));
+    if (linkLists_[slot] == nullptr) throw std::bad_alloc();
+    element_levels_[slot] = level;
+    upper_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  }
+
+  // Held to the end by a slot that rises above all others: nobody else may become the entry point meanwhile.
+  std::unique_lock<std::mutex> top(global);
+  const int top_level = maxlevel_;
+  const std::uint32_t entry = enterpoint_node_;
+  if (level <= top_level) top.unlock();
+
+  if (top_level >= 0) {
+    const char* row = getDataByInternalId(slot);
+    std::uint32_t nearest = nearest_above(entry, top_level, level, row);
+    int at = std::min(level, top_level);
+    try {
+      for (; at >= 0; --at) {
+        auto candidates = searchBaseLayer(nearest, row, at);
+        nearest = mutuallyConnectNewElement(row, slot, candidates, at, false);
+      }
+    } catch (...) {
+      // A walk may come down to this slot from a layer it is linked in already: it must not end there.
+      for (; at >= 0; --at) {
+        hnswlib::linklistsizeint* list = get_linklist_at_level(slot, at);
+        if (GraphView::degree(list) > 0) continue;
+        list[1] = nearest;
+        setListCount(list, 1);
+      }
+      throw;
+    }
+  }
+  if (level > top_level) {
+    enterpoint_node_ = slot;
+    maxlevel_ = level;
+  }
+}
+
+// One call of link: workers take slots in order, so that those taken are always a prefix.
+class Graph::Linker {
+ public:
+  Linker(Graph& graph, std::int64_t first, std::int64_t end, const std::int32_t* yield, std::int64_t slice_nanos)
+      : graph_(graph), end_(end), yield_(yield), next_(first) {
+    if (yield_ != nullptr) slice_end_ = Clock::now() + std::chrono::nanoseconds(slice_nanos);
+  }
+
+  void link_one() noexcept { link(next_.fetch_add(1)); }
+
+  void work() noexcept {
+    while (!stopped_.load(std::memory_order_relaxed)) {
+      if (must_yield()) return;
+      const std::int64_t slot = next_.fetch_add(1);
+      if (slot >= end_) return;
+      link(slot);
+    }
+  }
+
+  std::int64_t taken_end() const { return std::min(next_.load(), end_); }
+  const std::exception_ptr& failure() const { return failure_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  bool must_yield() const {
+    return yield_ != nullptr && Clock::now() >= slice_end_ && __atomic_load_n(yield_, __ATOMIC_RELAXED) != 0;
+  }
+
+  void link(std::int64_t slot) noexcept {
+    try {
+      graph_.insert(static_cast<std::uint32_t>(slot));
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(failure_mutex_);
+      if (failure_ == nullptr) failure_ = std::current_exception();
+      stopped_.store(true);
+    }
+  }
+
+  Graph& graph_;
+  const std::int64_t end_;
+  const std::int32_t* const yield_;
+  Clock::time_point slice_end_;
+  std::atomic<std::int64_t> next_;
+  std::atomic<bool> stopped_{false};
+  std::mutex failure_mutex_;
+  std::exception_ptr failure_;
+};
+
+void Graph::link(std::int64_t count, unsigned threads, const std::int32_t* yield, std::int64_t slice_nanos,
+                 std::int64_t& linked) {
+  linked = 0;
+  if (count <= 0) return;
+  const std::int64_t first = this->linked();
+  Linker linker(*this, first, first + count, yield, slice_nanos);
+  // One by itself: a call always gets ahead, and the first node of all has nobody to link to.
+  linker.link_one();
+  {
+    // A thread must be worth its start.
+    constexpr std::int64_t slots_per_thread = 16;
+    const std::int64_t useful = std::min<std::int64_t>(threads, count / slots_per_thread);
+    std::vector<std::thread> helpers;
+    try {
+      if (useful > 1) helpers.reserve(static_cast<std::size_t>(useful - 1));
+      for (std::int64_t i = 1; i < useful; ++i) helpers.emplace_back([&linker] { linker.work(); });
+    } catch (const std::exception&) {
+      // Fewer threads, then; this one is always there.
+    }
+    // hnswlib keeps one list for each thread that ever linked at a time.
+    visited_lists_ = std::max(visited_lists_, helpers.size() + 1);
+    linker.work();
+    for (std::thread& helper : helpers) helper.join();
+  }
+  linked = linker.taken_end() - first;
+  cur_element_count = static_cast<std::size_t>(first + linked);
+  if (linker.failure() != nullptr) std::rethrow_exception(linker.failure());
+}
+
+}  // namespace panvec

@@ -1,0 +1,94 @@
+// hnswlib's graph, used for what it is good at: choosing and keeping links. Slots, levels, memory and threads are ours.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "exact_scan.hpp"
+#include "panvec_kernels.hpp"
+#include "walk.hpp"
+
+// Our kernels are the distance functions; hnswlib's own SSE code would only prefetch beyond the end of its lists.
+#ifndef NO_MANUAL_VECTORIZATION
+#error "compile hnswlib with NO_MANUAL_VECTORIZATION"
+#endif
+#include <hnswlib.h>
+
+namespace panvec {
+
+// "is NaN", "is infinite" or, for component -1, what is wrong with a zero vector.
+std::string describe_bad_component(const float* vector, std::int64_t component);
+
+// Ranks by our kernels: squared L2, or the negated inner product, which for unit vectors orders like the cosine distance.
+class RankingSpace final : public hnswlib::SpaceInterface<float> {
+ public:
+  RankingSpace(Metric metric, SimdLevel level, std::size_t dim);
+
+  std::size_t get_data_size() override { return dim_ * sizeof(float); }
+  hnswlib::DISTFUNC<float> get_dist_func() override;
+  void* get_dist_func_param() override { return this; }
+
+  Metric metric() const { return metric_; }
+  SimdLevel level() const { return level_; }
+  std::size_t dim() const { return dim_; }
+  RankingKernel kernel() const { return kernel_; }
+
+ private:
+  Metric metric_;
+  SimdLevel level_;
+  std::size_t dim_;
+  RankingKernel kernel_;
+};
+
+// Internal id = label = slot. Never uses hnswlib's label map, delete marks, updates or its level generator.
+class Graph final : private hnswlib::HierarchicalNSW<float> {
+ public:
+  using Upstream = hnswlib::HierarchicalNSW<float>;
+
+  Graph(Metric metric, std::size_t dim, std::size_t m, std::size_t ef_construction, std::uint64_t seed);
+
+  std::int64_t capacity() const { return static_cast<std::int64_t>(max_elements_); }
+  std::int64_t linked() const { return static_cast<std::int64_t>(cur_element_count.load()); }
+  int max_level() const { return maxlevel_; }
+  const RankingSpace& space() const { return *space_; }
+  // For comparisons with hnswlib's own search.
+  const Upstream& upstream() const { return *this; }
+
+  SlotRows rows() const { return {data_level0_memory_ + offsetData_, size_data_per_element_, space_->dim()}; }
+  // At least the norm of every row staged so far.
+  double max_row_norm() const { return max_row_norm_.load(std::memory_order_relaxed); }
+  GraphView view() const;
+  std::size_t memory_bytes() const;
+
+  // Strong guarantee.
+  void reserve(std::size_t capacity);
+
+  struct BadRow {
+    std::int64_t row = -1;
+    std::int64_t component = -1;  // -1: the vector is zero
+  };
+  // Writes rows at slots that are not linked. The first row that cannot be stored ends it.
+  bool stage(std::int64_t first_slot, const float* rows, std::int64_t count, BadRow& bad);
+
+  // Links staged slots from linked() on. `linked` counts them, also when this throws.
+  void link(std::int64_t count, unsigned threads, const std::int32_t* yield, std::int64_t slice_nanos,
+            std::int64_t& linked);
+
+ private:
+  class Linker;
+
+  int level_of(std::uint32_t slot) const;
+  void insert(std::uint32_t slot);
+  std::uint32_t nearest_above(std::uint32_t entry, int from_level, int to_level, const void* row);
+
+  std::unique_ptr<RankingSpace> space_;
+  std::uint64_t seed_;
+  std::atomic<double> max_row_norm_;
+  std::atomic<std::size_t> upper_bytes_{0};
+  std::size_t visited_lists_ = 0;
+};
+
+}  // namespace panvec

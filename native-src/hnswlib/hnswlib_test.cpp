@@ -1,0 +1,787 @@
+// The whole C interface: recall, versions and filters, bad input, failures half-way, searches beside linking.
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <numeric>
+#include <random>
+#include <set>
+#include <shared_mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "check.hpp"
+#include "panvec_hnswlib.h"
+#include "panvec_kernels.hpp"
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Allocations of this thread fail once the countdown has run out; below zero there is none.
+
+namespace {
+thread_local std::int64_t allocations_left = -1;
+
+void* allocate(std::size_t bytes) {
+  if (allocations_left == 0) throw std::bad_alloc();
+  if (allocations_left > 0) --allocations_left;
+  if (void* block = std::malloc(bytes == 0 ? 1 : bytes)) return block;
+  throw std::bad_alloc();
+}
+}  // namespace
+
+void* operator new(std::size_t bytes) { return allocate(bytes); }
+void* operator new[](std::size_t bytes) { return allocate(bytes); }
+// Not inlined: gcc would warn of a free that meets a pointer from operator new.
+__attribute__((noinline)) void operator delete(void* block) noexcept { std::free(block); }
+__attribute__((noinline)) void operator delete[](void* block) noexcept { std::free(block); }
+__attribute__((noinline)) void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+__attribute__((noinline)) void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
+
+// What the sanitizers ask for. hnswlib forgets a visited list when its search runs out of memory, the one leak that we cannot
+// close from outside; and a request for too much memory is answered, not fatal.
+extern "C" const char* __lsan_default_suppressions() { return "leak:searchBaseLayer\nleak:getFreeVisitedList\n"; }
+extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
+
+namespace {
+
+constexpr std::uint32_t kSeed = 20261123;
+constexpr std::int64_t kSlotsPerPage = 32768;
+
+char error_text[512];
+
+void ok(std::int32_t status) {
+  if (status != PANVEC_OK) panvec::check::failed(__FILE__, __LINE__, std::string("unexpected: ") + error_text);
+}
+
+// An index with the version that an engine would keep for it: ids, dead slots, counts.
+class Index {
+ public:
+  Index(std::int32_t metric, std::int32_t dim, std::int32_t m = 16, std::int32_t ef_construction = 100) : dim_(dim), metric_(metric) {
+    panvec_hnswlib* made = nullptr;
+    ok(panvec_hnswlib_create(metric, dim, m, ef_construction, 42, &made, error_text, sizeof error_text));
+    handle_.reset(made);
+  }
+
+  panvec_hnswlib* handle() const { return handle_.get(); }
+  std::int64_t slots() const { return slot_count_; }
+  std::int64_t live() const { return slot_count_ - static_cast<std::int64_t>(dead_.size()); }
+  std::int32_t metric() const { return metric_; }
+  std::size_t dim() const { return static_cast<std::size_t>(dim_); }
+  const std::int64_t* const* id_pages() const { return id_pages_.data(); }
+  const std::uint64_t* const* dead_pages() const { return dead_.empty() ? nullptr : dead_pages_.data(); }
+  bool is_dead(std::int64_t slot) const { return dead_.count(slot) != 0; }
+  static std::int64_t id_of(std::int64_t slot) { return 1000000 - 7 * slot; }
+
+  void reserve(std::int64_t capacity) {
+    ok(panvec_hnswlib_reserve(handle(), capacity, error_text, sizeof error_text));
+    while (static_cast<std::int64_t>(ids_.size()) * kSlotsPerPage < capacity) {
+      const auto first = static_cast<std::int64_t>(ids_.size()) * kSlotsPerPage;
+      ids_.push_back(std::make_unique<std::int64_t[]>(kSlotsPerPage));
+      for (std::int64_t i = 0; i < kSlotsPerPage; ++i) ids_.back()[i] = id_of(first + i);
+      id_pages_.push_back(ids_.back().get());
+      dead_pages_.push_back(nullptr);
+    }
+  }
+
+  void add(const std::vector<float>& rows, std::int32_t threads = 1) {
+    const auto count = static_cast<std::int64_t>(rows.size() / dim());
+    reserve(slot_count_ + count);
+    stage(rows);
+    std::int64_t linked = 0;
+    ok(panvec_hnswlib_link(handle(), slot_count_, count, threads, nullptr, 0, &linked, error_text, sizeof error_text));
+    CHECK_EQUAL(count, linked);
+    slot_count_ += count;
+  }
+
+  void stage(const std::vector<float>& rows) {
+    std::int64_t row = -7;
+    std::int32_t component = -7;
+    ok(panvec_hnswlib_stage(handle(), slot_count_, rows.data(), static_cast<std::int64_t>(rows.size() / dim()), &row,
+                            &component, error_text, sizeof error_text));
+  }
+
+  void publish(std::int64_t count) { slot_count_ += count; }
+
+  void kill(std::int64_t slot) {
+    dead_.insert(slot);
+    const auto page = static_cast<std::size_t>(slot / kSlotsPerPage);
+    if (dead_pages_[page] == nullptr) {
+      dead_words_.push_back(std::make_unique<std::uint64_t[]>(kSlotsPerPage / 64));
+      dead_pages_[page] = dead_words_.back().get();
+    }
+    const std::int64_t at = slot % kSlotsPerPage;
+    const_cast<std::uint64_t*>(dead_pages_[page])[at / 64] |= std::uint64_t{1} << (at % 64);
+  }
+
+  std::vector<float> row(std::int64_t slot) const {
+    std::vector<float> row(dim());
+    ok(panvec_hnswlib_row(handle(), slot, row.data(), error_text, sizeof error_text));
+    return row;
+  }
+
+ private:
+  struct Free {
+    void operator()(panvec_hnswlib* index) const { panvec_hnswlib_free(index); }
+  };
+
+  std::unique_ptr<panvec_hnswlib, Free> handle_;
+  std::int32_t dim_;
+  std::int32_t metric_;
+  std::int64_t slot_count_ = 0;
+  std::set<std::int64_t> dead_;
+  std::vector<std::unique_ptr<std::int64_t[]>> ids_;
+  std::vector<std::unique_ptr<std::uint64_t[]>> dead_words_;
+  std::vector<const std::int64_t*> id_pages_;
+  std::vector<const std::uint64_t*> dead_pages_;
+};
+
+using Hits = std::vector<std::pair<float, std::int64_t>>;
+
+struct Found {
+  Hits hits;
+  bool completed;
+};
+
+Found search(const Index& index, const float* query, std::int32_t k, std::int32_t ef,
+             const std::uint64_t* filter = nullptr) {
+  std::vector<std::int64_t> ids(static_cast<std::size_t>(k));
+  std::vector<float> distances(static_cast<std::size_t>(k));
+  std::int32_t count = -1, completed = -1;
+  ok(panvec_hnswlib_search(index.handle(), index.slots(), index.live(), index.dead_pages(), index.id_pages(), filter,
+                           query, k, ef, ids.data(), distances.data(), &count, &completed, error_text,
+                           sizeof error_text));
+  Found found;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) found.hits.emplace_back(distances[i], ids[i]);
+  found.completed = completed != 0;
+  CHECK(std::is_sorted(found.hits.begin(), found.hits.end()));
+  return found;
+}
+
+Hits exact(const Index& index, const float* query, std::int32_t k, const std::uint64_t* filter = nullptr) {
+  std::vector<std::int64_t> ids(static_cast<std::size_t>(k));
+  std::vector<float> distances(static_cast<std::size_t>(k));
+  std::int32_t count = 0;
+  ok(panvec_hnswlib_exact(index.handle(), 0, index.slots(), index.dead_pages(), index.id_pages(), filter, query, k, 1,
+                          ids.data(), distances.data(), &count, error_text, sizeof error_text));
+  Hits hits;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) hits.emplace_back(distances[i], ids[i]);
+  return hits;
+}
+
+// All live and allowed slots by (reference distance, id), by way of the stored rows.
+Hits brute_force(const Index& index, const std::vector<float>& query, std::int32_t k,
+                 const std::uint64_t* filter = nullptr) {
+  std::vector<float> q = query;
+  if (index.metric() == PANVEC_COSINE) CHECK(panvec::reference_unit(q.data(), q.size(), q.data()));
+  Hits hits;
+  for (std::int64_t slot = 0; slot < index.slots(); ++slot) {
+    if (index.is_dead(slot) || (filter != nullptr && ((filter[slot / 64] >> (slot % 64)) & 1) == 0)) continue;
+    hits.emplace_back(panvec::reference_distance(static_cast<panvec::Metric>(index.metric()), q.data(),
+                                                 index.row(slot).data(), q.size()),
+                      Index::id_of(slot));
+  }
+  std::sort(hits.begin(), hits.end());
+  if (hits.size() > static_cast<std::size_t>(k)) hits.resize(static_cast<std::size_t>(k));
+  return hits;
+}
+
+std::vector<float> gaussian(std::size_t count, std::size_t dim, std::mt19937& random) {
+  std::normal_distribution<float> normal;
+  std::vector<float> v(count * dim);
+  for (float& x : v) x = normal(random);
+  return v;
+}
+
+// Points around 20 centres, which those of a query belong to as well.
+std::vector<float> clustered(std::size_t count, std::size_t dim, std::mt19937& random) {
+  std::mt19937 fixed(kSeed);
+  const std::vector<float> centres = gaussian(20, dim, fixed);
+  std::vector<float> v = gaussian(count, dim, random);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t centre = random() % 20;
+    for (std::size_t j = 0; j < dim; ++j) v[i * dim + j] = centres[centre * dim + j] + 0.2f * v[i * dim + j];
+  }
+  return v;
+}
+
+std::vector<float> one(const std::vector<float>& rows, std::size_t at, std::size_t dim) {
+  const auto begin = rows.begin() + static_cast<std::ptrdiff_t>(at * dim);
+  return {begin, begin + static_cast<std::ptrdiff_t>(dim)};
+}
+
+// The share of the true k hits, counting equal distances as hits.
+double recall(const Hits& truth, const Hits& hits) {
+  std::size_t found = 0;
+  for (const auto& hit : hits) found += hit.first <= truth.back().first ? 1 : 0;
+  return static_cast<double>(found) / static_cast<double>(truth.size());
+}
+
+std::vector<const char*> levels() {
+  std::vector<const char*> usable;
+  for (const char* level : {"baseline", "neon", "avx2", "avx512"}) {
+    if (panvec_hnswlib_set_simd_level(level, nullptr, 0) == PANVEC_OK) usable.push_back(level);
+  }
+  ok(panvec_hnswlib_set_simd_level("auto", error_text, sizeof error_text));
+  return usable;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+void the_walk_finds_nearly_all_neighbours() {
+  std::mt19937 random(kSeed);
+  for (const char* level : levels()) {
+    ok(panvec_hnswlib_set_simd_level(level, error_text, sizeof error_text));
+    CHECK_EQUAL(std::string(level), std::string(panvec_hnswlib_simd_level()));
+    for (const std::int32_t metric : {PANVEC_L2, PANVEC_COSINE, PANVEC_DOT}) {
+      for (const std::size_t dim : {2, 17, 100}) {
+        for (const bool in_clusters : {false, true}) {
+          const auto draw = in_clusters ? clustered : gaussian;
+          Index index(metric, static_cast<std::int32_t>(dim));
+          index.add(draw(1500, dim, random), 2);
+          const std::vector<float> queries = draw(25, dim, random);
+          double sum = 0.0;
+          for (std::size_t i = 0; i < 25; ++i) {
+            const std::vector<float> query = one(queries, i, dim);
+            const Hits truth = brute_force(index, query, 10);
+            CHECK(exact(index, query.data(), 10) == truth);
+            // Both kinds of walk: one ordered pool, and two heaps for a long list.
+            sum += recall(truth, search(index, query.data(), 10, 100).hits);
+            CHECK(recall(truth, search(index, query.data(), 10, 1000).hits) >= 0.8);
+          }
+          // hnswlib's links suit metrics; by inner products of two components only few points are ever nearest.
+          const double least = metric == PANVEC_DOT ? 0.85 : 0.95;
+          if (sum / 25 < least) {
+            panvec::check::failed(__FILE__, __LINE__,
+                                  "recall " + std::to_string(sum / 25) + " at metric " + std::to_string(metric) +
+                                      ", dim " + std::to_string(dim) + ", clustered " + std::to_string(in_clusters));
+          }
+        }
+      }
+    }
+  }
+  ok(panvec_hnswlib_set_simd_level("auto", error_text, sizeof error_text));
+}
+
+void dead_and_filtered_slots_are_never_returned_and_all_others_are() {
+  std::mt19937 random(kSeed + 1);
+  for (const std::int32_t metric : {PANVEC_L2, PANVEC_COSINE, PANVEC_DOT}) {
+    constexpr std::size_t dim = 24, count = 3000;
+    Index index(metric, dim);
+    index.add(clustered(count, dim, random), 2);
+    for (const int percent_dead : {0, 50, 99}) {
+      for (std::int64_t slot = 0; slot < static_cast<std::int64_t>(count); ++slot) {
+        if (static_cast<int>(random() % 100) < percent_dead) index.kill(slot);
+      }
+      for (const int per_mille : {1000, 300, 20, 2, 0}) {
+        std::vector<std::uint64_t> filter((count + 63) / 64);
+        for (std::size_t slot = 0; slot < count; ++slot) {
+          if (static_cast<int>(random() % 1000) < per_mille) filter[slot / 64] |= std::uint64_t{1} << (slot % 64);
+        }
+        const std::vector<float> query = clustered(1, dim, random);
+        for (const std::int32_t k : {1, 10, 4000}) {
+          for (const std::uint64_t* allowed : {static_cast<const std::uint64_t*>(nullptr), std::as_const(filter).data()}) {
+            const Hits all = brute_force(index, query, 1 << 20, allowed);
+            const Found found = search(index, query.data(), k, 50, allowed);
+            CHECK_EQUAL(std::min(all.size(), static_cast<std::size_t>(k)), found.hits.size());
+            const std::set<std::pair<float, std::int64_t>> possible(all.begin(), all.end());
+            for (const auto& hit : found.hits) CHECK(possible.count(hit) == 1);
+            if (found.completed) CHECK(std::equal(found.hits.begin(), found.hits.end(), all.begin()));
+            CHECK(exact(index, query.data(), k, allowed) ==
+                  Hits(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(found.hits.size())));
+          }
+        }
+      }
+    }
+  }
+}
+
+void a_version_hides_later_slots() {
+  std::mt19937 random(kSeed + 2);
+  Index index(PANVEC_L2, 8);
+  index.add(gaussian(1000, 8, random));
+  const std::vector<float> query = gaussian(1, 8, random);
+  for (const std::int64_t visible : {0, 1, 9, 10, 500}) {
+    std::int64_t ids[10];
+    float distances[10];
+    std::int32_t count = -1, completed = -1;
+    ok(panvec_hnswlib_search(index.handle(), visible, visible, nullptr, index.id_pages(), nullptr, query.data(), 10, 64,
+                             ids, distances, &count, &completed, error_text, sizeof error_text));
+    CHECK_EQUAL(std::min<std::int64_t>(10, visible), static_cast<std::int64_t>(count));
+    for (std::int32_t i = 0; i < count; ++i) CHECK(ids[i] > Index::id_of(visible));
+  }
+}
+
+void every_slot_is_found_by_its_own_row() {
+  std::mt19937 random(kSeed + 3);
+  constexpr std::size_t dim = 12, count = 2000;
+  const std::vector<float> rows = gaussian(count, dim, random);
+  Index index(PANVEC_L2, dim);
+  index.add(rows, 2);
+  std::size_t found = 0;
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    CHECK(index.row(static_cast<std::int64_t>(slot)) == one(rows, slot, dim));
+    const Hits truth = exact(index, &rows[slot * dim], 1);
+    CHECK_EQUAL(Index::id_of(static_cast<std::int64_t>(slot)), truth[0].second);
+    CHECK_EQUAL(0.0f, truth[0].first);
+    found += search(index, &rows[slot * dim], 1, 32).hits == truth ? 1 : 0;
+  }
+  CHECK(found >= count * 99 / 100);
+}
+
+void one_thread_builds_the_same_graph_every_time() {
+  std::mt19937 random(kSeed + 4);
+  const std::vector<float> rows = gaussian(1500, 16, random);
+  const std::vector<float> query = gaussian(1, 16, random);
+  Index whole(PANVEC_L2, 16);
+  whole.add(rows);
+  Index pieces(PANVEC_L2, 16);
+  for (std::size_t at = 0; at < 1500; at += 100) {
+    pieces.add({rows.begin() + static_cast<std::ptrdiff_t>(at * 16),
+                rows.begin() + static_cast<std::ptrdiff_t>((at + 100) * 16)});
+  }
+  CHECK_EQUAL(panvec_hnswlib_max_level(whole.handle()), panvec_hnswlib_max_level(pieces.handle()));
+  for (const std::int32_t ef : {10, 11, 13, 20}) {
+    CHECK(search(whole, query.data(), 10, ef).hits == search(pieces, query.data(), 10, ef).hits);
+  }
+}
+
+void levels_do_not_depend_on_threads() {
+  std::mt19937 random(kSeed + 5);
+  const std::vector<float> rows = gaussian(3000, 4, random);
+  Index serial(PANVEC_L2, 4, 4, 20), parallel(PANVEC_L2, 4, 4, 20);
+  serial.add(rows, 1);
+  parallel.add(rows, 8);
+  CHECK(panvec_hnswlib_max_level(serial.handle()) >= 3);
+  CHECK_EQUAL(panvec_hnswlib_max_level(serial.handle()), panvec_hnswlib_max_level(parallel.handle()));
+}
+
+void equal_rows_and_extreme_values_are_served() {
+  for (const std::int32_t metric : {PANVEC_L2, PANVEC_COSINE, PANVEC_DOT}) {
+    for (const float scale : {1e-45f, 1e-30f, 1.0f, 1e30f, 3e38f}) {
+      std::mt19937 random(kSeed + 6);
+      std::vector<float> rows;
+      for (std::size_t i = 0; i < 400; ++i) {
+        for (std::size_t j = 0; j < 5; ++j) {
+          const float sign = random() % 2 == 0 ? 1.0f : -1.0f;
+          rows.push_back(i < 200 ? scale : sign * scale);
+        }
+      }
+      Index index(metric, 5, 8, 40);
+      index.add(rows, 2);
+      for (const std::int32_t k : {1, 10, 300}) {
+        const std::vector<float> query = one(rows, 399, 5);
+        CHECK_EQUAL(static_cast<std::size_t>(k), search(index, query.data(), k, 20).hits.size());
+        CHECK(exact(index, query.data(), k) == brute_force(index, query, k));
+      }
+    }
+  }
+}
+
+void an_empty_index_answers_nothing() {
+  Index index(PANVEC_COSINE, 3);
+  const float query[] = {1.0f, 2.0f, 3.0f};
+  CHECK(search(index, query, 10, 10).hits.empty());
+  index.reserve(100);
+  CHECK(search(index, query, std::numeric_limits<std::int32_t>::max() / 4096, 10).hits.empty());
+  CHECK_EQUAL(-1, panvec_hnswlib_max_level(index.handle()));
+  index.add({1.0f, 2.0f, 3.0f});
+  index.kill(0);
+  CHECK(search(index, query, 10, 10).hits.empty());
+}
+
+// k and ef may be as large as they like; only the caller's own arrays are sized by k.
+void a_huge_k_returns_all_live_rows_in_order() {
+  std::mt19937 random(kSeed + 7);
+  Index index(PANVEC_L2, 6);
+  index.add(gaussian(500, 6, random));
+  const std::vector<float> query = gaussian(1, 6, random);
+  std::vector<std::int64_t> ids(500);
+  std::vector<float> distances(500);
+  std::int32_t count = 0, completed = 0;
+  constexpr std::int32_t most = std::numeric_limits<std::int32_t>::max();
+  ok(panvec_hnswlib_search(index.handle(), 500, 500, nullptr, index.id_pages(), nullptr, query.data(), most, most,
+                           ids.data(), distances.data(), &count, &completed, error_text, sizeof error_text));
+  CHECK_EQUAL(500, count);
+  const Hits truth = brute_force(index, query, 500);
+  for (std::size_t i = 0; i < 500; ++i) CHECK_EQUAL(truth[i].second, ids[i]);
+  CHECK_EQUAL(std::size_t{499}, search(index, query.data(), 499, most).hits.size());
+}
+
+void a_bad_row_is_named_and_changes_nothing() {
+  std::mt19937 random(kSeed + 8);
+  const float nan = std::nanf(""), infinite = HUGE_VALF;
+  struct Bad {
+    std::int32_t metric;
+    std::vector<float> row;
+    std::int32_t component;
+    const char* text;
+  };
+  const std::vector<Bad> cases = {
+      {PANVEC_L2, {1, 2, nan, nan}, 2, "row 7: component 2 is NaN"},
+      {PANVEC_DOT, {1, infinite, 1, 1}, 1, "row 7: component 1 is infinite"},
+      {PANVEC_COSINE, {-infinite, 1, 1, nan}, 0, "row 7: component 0 is infinite"},
+      {PANVEC_COSINE, {0, -0.0f, 0, 0}, -1, "row 7: the vector is zero, which COSINE cannot take"},
+  };
+  for (const Bad& bad : cases) {
+    Index index(bad.metric, 4);
+    index.add(gaussian(100, 4, random));
+    const std::vector<float> query = gaussian(1, 4, random);
+    const Hits before = search(index, query.data(), 10, 50).hits;
+    index.reserve(200);
+    std::vector<float> rows = gaussian(20, 4, random);
+    std::copy(bad.row.begin(), bad.row.end(), rows.begin() + 7 * 4);
+    std::int64_t row = -7;
+    std::int32_t component = -7;
+    CHECK_EQUAL(PANVEC_INVALID_VECTOR, panvec_hnswlib_stage(index.handle(), 100, rows.data(), 20, &row, &component,
+                                                           error_text, sizeof error_text));
+    CHECK_EQUAL(std::int64_t{7}, row);
+    CHECK_EQUAL(bad.component, component);
+    CHECK_EQUAL(std::string(bad.text), std::string(error_text));
+    CHECK(search(index, query.data(), 10, 50).hits == before);
+    index.add(gaussian(20, 4, random));
+    CHECK_EQUAL(std::size_t{120}, exact(index, query.data(), 200).size());
+  }
+}
+
+void a_bad_query_is_named() {
+  Index index(PANVEC_COSINE, 4);
+  index.add({1, 2, 3, 4});
+  std::int64_t id;
+  float distance;
+  std::int32_t count = 0, completed;
+  const auto refused = [&](const std::vector<float>& query, const char* text) {
+    CHECK_EQUAL(PANVEC_INVALID_VECTOR,
+                panvec_hnswlib_search(index.handle(), 1, 1, nullptr, index.id_pages(), nullptr, query.data(), 1, 10, &id,
+                                      &distance, &count, &completed, error_text, sizeof error_text));
+    CHECK_EQUAL(std::string(text), std::string(error_text));
+    CHECK_EQUAL(PANVEC_INVALID_VECTOR,
+                panvec_hnswlib_exact(index.handle(), 0, 1, nullptr, index.id_pages(), nullptr, query.data(), 1, 1, &id,
+                                     &distance, &count, error_text, sizeof error_text));
+    CHECK_EQUAL(std::string(text), std::string(error_text));
+  };
+  refused({1, 2, 3, std::nanf("")}, "query: component 3 is NaN");
+  refused({1, HUGE_VALF, 3, 4}, "query: component 1 is infinite");
+  refused({0, 0, -0.0f, 0}, "query: the vector is zero, which COSINE cannot take");
+}
+
+void arguments_out_of_range_are_refused() {
+  panvec_hnswlib* made = nullptr;
+  const auto create = [&](std::int32_t metric, std::int32_t dim, std::int32_t m, std::int32_t ef_construction) {
+    return panvec_hnswlib_create(metric, dim, m, ef_construction, 1, &made, error_text, sizeof error_text);
+  };
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, create(3, 4, 16, 100));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, create(PANVEC_L2, 0, 16, 100));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, create(PANVEC_L2, 4, 1, 100));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, create(PANVEC_L2, 4, 513, 100));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, create(PANVEC_L2, 4, 16, 0));
+  CHECK(made == nullptr);
+
+  Index index(PANVEC_L2, 4);
+  index.add({1, 2, 3, 4, 5, 6, 7, 8});
+  const std::vector<float> rows(8, 1.0f);
+  std::int64_t linked = -1, row = -1, id;
+  std::int32_t component = -1, count = 0;
+  float distance;
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT,
+              panvec_hnswlib_stage(index.handle(), 1, rows.data(), 1, &row, &component, error_text, sizeof error_text));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT,
+              panvec_hnswlib_stage(index.handle(), 2, rows.data(), 1, &row, &component, error_text, sizeof error_text));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_hnswlib_link(index.handle(), 1, 1, 1, nullptr, 0, &linked, error_text,
+                                                          sizeof error_text));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_hnswlib_link(index.handle(), 2, 1, 1, nullptr, 0, &linked, error_text,
+                                                          sizeof error_text));
+  const std::int32_t beyond[] = {0, 2};
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT,
+              panvec_hnswlib_exact_slots(index.handle(), beyond, 2, index.id_pages(), rows.data(), 1, 1, &id, &distance,
+                                         &count, error_text, sizeof error_text));
+  std::vector<float> copy(4);
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_hnswlib_row(index.handle(), 2, copy.data(), error_text, sizeof error_text));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_hnswlib_row(index.handle(), -1, copy.data(), nullptr, 0));
+  CHECK_EQUAL(PANVEC_UNSUPPORTED, panvec_hnswlib_set_simd_level("sse9", error_text, sizeof error_text));
+  CHECK(std::string(error_text).find("baseline") != std::string::npos);
+  CHECK_EQUAL(PANVEC_OUT_OF_MEMORY,
+              panvec_hnswlib_reserve(Index(PANVEC_L2, 1 << 28).handle(), std::numeric_limits<std::int32_t>::max(),
+                                     error_text, sizeof error_text));
+  CHECK_EQUAL(PANVEC_ABI_VERSION, panvec_hnswlib_abi_version());
+  CHECK_EQUAL(std::int64_t{-5}, panvec_hnswlib_nop(-5));
+}
+
+void the_smallest_and_the_largest_shapes_work() {
+  std::mt19937 random(kSeed + 9);
+  struct Shape {
+    std::int32_t dim, m, ef_construction;
+    std::size_t count;
+  };
+  for (const Shape& shape : {Shape{1, 2, 1, 300}, Shape{8192, 4, 20, 40}, Shape{3, 512, 1, 1500}}) {
+    Index index(PANVEC_L2, shape.dim, shape.m, shape.ef_construction);
+    index.add(gaussian(shape.count, index.dim(), random), 2);
+    const std::vector<float> query = gaussian(1, index.dim(), random);
+    CHECK_EQUAL(std::size_t{10}, search(index, query.data(), 10, 200).hits.size());
+    CHECK(exact(index, query.data(), 10) == brute_force(index, query, 10));
+  }
+}
+
+void growth_keeps_what_is_there() {
+  std::mt19937 random(kSeed + 10);
+  Index index(PANVEC_L2, 10);
+  std::vector<float> all;
+  for (int step = 0; step < 60; ++step) {
+    const std::vector<float> rows = gaussian(1 + random() % 20, 10, random);
+    all.insert(all.end(), rows.begin(), rows.end());
+    index.add(rows);
+    CHECK(exact(index, rows.data(), 1)[0].first == 0.0f);
+    CHECK_EQUAL(std::min<std::size_t>(10, all.size() / 10), search(index, rows.data(), 10, 30).hits.size());
+  }
+  for (std::size_t slot = 0; slot < all.size() / 10; ++slot) {
+    CHECK(index.row(static_cast<std::int64_t>(slot)) == one(all, slot, 10));
+  }
+}
+
+void memory_is_counted_and_given_back() {
+  std::mt19937 random(kSeed + 11);
+  const std::vector<float> rows = gaussian(50, 64, random);
+  for (int i = 0; i < 2000; ++i) {
+    Index index(PANVEC_COSINE, 64);
+    if (i % 20 == 0) {
+      index.add(rows, 2);
+      search(index, rows.data(), 5, 20);
+      CHECK(panvec_hnswlib_memory_bytes(index.handle()) > 50 * 64 * 4);
+    }
+  }
+}
+
+// Lets linking fail at its n-th allocation, for many n: the slots used up are dead then, and all else goes on.
+void a_link_that_fails_half_way_leaves_a_graph_to_walk() {
+  std::mt19937 random(kSeed + 12);
+  constexpr std::size_t dim = 8;
+  Index index(PANVEC_L2, dim, 4, 20);
+  index.reserve(3000);
+  int failures = 0;
+  for (std::int64_t n = 0; n < 900 && index.slots() < 2500; ++n) {
+    index.stage(gaussian(5, dim, random));
+    std::int64_t linked = -1;
+    allocations_left = n % 300;
+    const std::int32_t status = panvec_hnswlib_link(index.handle(), index.slots(), 5, 1, nullptr, 0, &linked,
+                                                    error_text, sizeof error_text);
+    allocations_left = -1;
+    CHECK(linked >= 1 && linked <= 5);
+    const std::int64_t first = index.slots();
+    index.publish(linked);
+    if (status == PANVEC_OK) {
+      CHECK_EQUAL(std::int64_t{5}, linked);
+    } else {
+      CHECK_EQUAL(PANVEC_OUT_OF_MEMORY, status);
+      ++failures;
+      for (std::int64_t slot = first; slot < index.slots(); ++slot) index.kill(slot);
+    }
+    const std::vector<float> query = gaussian(1, dim, random);
+    const Found found = search(index, query.data(), 10, 50);
+    CHECK_EQUAL(static_cast<std::size_t>(std::min<std::int64_t>(10, index.live())), found.hits.size());
+    CHECK(exact(index, query.data(), 10) == brute_force(index, query, 10));
+  }
+  CHECK(failures > 100);
+  // The graph as a whole has not suffered.
+  index.add(gaussian(1000, dim, random), 2);
+  double sum = 0.0;
+  for (int i = 0; i < 20; ++i) {
+    const std::vector<float> query = gaussian(1, dim, random);
+    sum += recall(brute_force(index, query, 10), search(index, query.data(), 10, 100).hits);
+  }
+  CHECK(sum / 20 > 0.9);
+}
+
+void other_calls_survive_a_lack_of_memory() {
+  std::mt19937 random(kSeed + 13);
+  Index index(PANVEC_L2, 8);
+  index.add(gaussian(300, 8, random));
+  const std::vector<float> query = gaussian(1, 8, random);
+  const Hits truth = brute_force(index, query, 10);
+  for (std::int64_t n = 0; n < 12; ++n) {
+    allocations_left = n;
+    const std::int32_t reserved = panvec_hnswlib_reserve(index.handle(), 1000 + 100 * n, nullptr, 0);
+    allocations_left = n;
+    std::int64_t ids[10];
+    float distances[10];
+    std::int32_t count = 0, completed = 0;
+    const std::int32_t searched =
+        panvec_hnswlib_search(index.handle(), 300, 300, nullptr, index.id_pages(), nullptr, query.data(), 10, 300, ids,
+                              distances, &count, &completed, nullptr, 0);
+    allocations_left = n;
+    panvec_hnswlib* made = nullptr;
+    const std::int32_t created = panvec_hnswlib_create(PANVEC_L2, 8, 16, 100, 1, &made, nullptr, 0);
+    allocations_left = -1;
+    CHECK(reserved == PANVEC_OK || reserved == PANVEC_OUT_OF_MEMORY);
+    CHECK(searched == PANVEC_OK || searched == PANVEC_OUT_OF_MEMORY);
+    CHECK((created == PANVEC_OK) == (made != nullptr));
+    panvec_hnswlib_free(made);
+    CHECK(exact(index, query.data(), 10) == truth);
+    CHECK(search(index, query.data(), 10, 300).hits == truth);
+  }
+}
+
+// After warm-up the path that every search takes does without the allocator.
+void a_search_allocates_nothing() {
+  std::mt19937 random(kSeed + 14);
+  Index index(PANVEC_COSINE, 32);
+  index.add(gaussian(2000, 32, random), 2);
+  std::vector<std::uint64_t> filter(2000 / 64 + 1, 0x5555555555555555u);
+  const std::vector<float> queries = gaussian(50, 32, random);
+  std::int64_t ids[10];
+  float distances[10];
+  std::int32_t count = 0, completed = 0;
+  for (const bool warm : {false, true}) {
+    for (std::size_t i = 0; i < 50; ++i) {
+      for (const std::uint64_t* allowed : {static_cast<const std::uint64_t*>(nullptr), std::as_const(filter).data()}) {
+        if (warm) allocations_left = 0;
+        const std::int32_t status = panvec_hnswlib_search(index.handle(), 2000, 2000, nullptr, index.id_pages(), allowed,
+                                                          &queries[i * 32], 10, 64, ids, distances, &count, &completed,
+                                                          error_text, sizeof error_text);
+        allocations_left = -1;
+        ok(status);
+      }
+    }
+  }
+}
+
+void linking_gives_way_when_asked_and_always_gets_ahead() {
+  std::mt19937 random(kSeed + 15);
+  Index index(PANVEC_L2, 8);
+  index.reserve(300);
+  index.stage(gaussian(300, 8, random));
+  const std::int32_t now = 1;
+  std::int64_t done = 0;
+  int calls = 0;
+  while (done < 300) {
+    std::int64_t linked = 0;
+    ok(panvec_hnswlib_link(index.handle(), done, 300 - done, 2, &now, 0, &linked, error_text, sizeof error_text));
+    CHECK(linked >= 1);
+    done += linked;
+    ++calls;
+  }
+  CHECK(calls >= 100);
+  // Before the slice is over nobody is let in.
+  Index patient(PANVEC_L2, 8);
+  patient.reserve(300);
+  patient.stage(gaussian(300, 8, random));
+  std::int64_t linked = 0;
+  ok(panvec_hnswlib_link(patient.handle(), 0, 300, 1, &now, std::int64_t{3600} * 1000000000, &linked, error_text,
+                         sizeof error_text));
+  CHECK_EQUAL(std::int64_t{300}, linked);
+}
+
+// As an engine does it: walks share the graph lock, reserve and slices of link take it alone, rows are staged without it, and
+// one store publishes a batch.
+void searches_run_beside_linking() {
+  constexpr std::size_t dim = 16;
+  constexpr std::int64_t batches = 12, batch = 150, total = batches * batch;
+  std::mt19937 random(kSeed + 16);
+  const std::vector<float> rows = gaussian(total, dim, random);
+  panvec_hnswlib* index = nullptr;
+  ok(panvec_hnswlib_create(PANVEC_L2, dim, 8, 60, 7, &index, error_text, sizeof error_text));
+  std::vector<std::int64_t> ids(kSlotsPerPage);
+  std::iota(ids.begin(), ids.end(), 0);
+  const std::int64_t* id_page = ids.data();
+
+  std::shared_mutex graph_lock;
+  std::mutex turnstile;  // held by a writer that waits, since readers would never let it in
+  std::atomic<std::int64_t> published{0};
+  std::atomic<bool> finished{false};
+  std::atomic<std::int64_t> searches{0};
+  std::int32_t waiting = 0;
+
+  const auto searcher = [&](std::uint32_t seed) {
+    std::mt19937 own(seed);
+    std::int64_t found_ids[10];
+    float distances[10];
+    while (!finished.load()) {
+      const std::vector<float> query = gaussian(1, dim, own);
+      std::int32_t count = 0, completed = 0, exact_count = 0;
+      __atomic_add_fetch(&waiting, 1, __ATOMIC_RELAXED);
+      turnstile.lock();
+      const std::shared_lock<std::shared_mutex> shared(graph_lock);
+      turnstile.unlock();
+      __atomic_sub_fetch(&waiting, 1, __ATOMIC_RELAXED);
+      const std::int64_t visible = published.load();
+      CHECK_EQUAL(PANVEC_OK, panvec_hnswlib_search(index, visible, visible, nullptr, &id_page, nullptr, query.data(), 10,
+                                                   40, found_ids, distances, &count, &completed, nullptr, 0));
+      CHECK_EQUAL(std::min<std::int64_t>(10, visible), static_cast<std::int64_t>(count));
+      for (std::int32_t i = 0; i < count; ++i) {
+        CHECK(found_ids[i] >= 0 && found_ids[i] < visible);
+        CHECK_EQUAL(panvec::reference_distance(panvec::Metric::kL2, query.data(),
+                                               &rows[static_cast<std::size_t>(found_ids[i]) * dim], dim),
+                    distances[i]);
+      }
+      CHECK_EQUAL(PANVEC_OK, panvec_hnswlib_exact(index, 0, visible, nullptr, &id_page, nullptr, query.data(), 10, 1,
+                                                  found_ids, distances, &exact_count, nullptr, 0));
+      CHECK_EQUAL(count, exact_count);
+      searches.fetch_add(1);
+    }
+  };
+  std::vector<std::thread> threads;
+  for (std::uint32_t i = 0; i < 3; ++i) threads.emplace_back(searcher, kSeed + i);
+
+  for (std::int64_t first = 0; first < total; first += batch) {
+    {
+      const std::lock_guard<std::mutex> turn(turnstile);
+      const std::unique_lock<std::shared_mutex> alone(graph_lock);
+      CHECK_EQUAL(PANVEC_OK, panvec_hnswlib_reserve(index, first + batch, nullptr, 0));
+    }
+    std::int64_t row;
+    std::int32_t component;
+    CHECK_EQUAL(PANVEC_OK, panvec_hnswlib_stage(index, first, &rows[static_cast<std::size_t>(first) * dim], batch, &row,
+                                                &component, nullptr, 0));
+    for (std::int64_t done = 0; done < batch;) {
+      std::int64_t linked = 0;
+      {
+        const std::lock_guard<std::mutex> turn(turnstile);
+        const std::unique_lock<std::shared_mutex> alone(graph_lock);
+        CHECK_EQUAL(PANVEC_OK, panvec_hnswlib_link(index, first + done, batch - done, 2, &waiting, 200000, &linked,
+                                                   nullptr, 0));
+      }
+      done += linked;
+      std::this_thread::yield();
+    }
+    published.store(first + batch);
+    // So that each version is searched, however the threads are scheduled.
+    const std::int64_t before = searches.load();
+    while (searches.load() < before + 3) std::this_thread::yield();
+  }
+  finished.store(true);
+  for (std::thread& thread : threads) thread.join();
+  panvec_hnswlib_free(index);
+}
+
+}  // namespace
+
+int main() {
+  std::printf("hnswlib %s, %s, seed %u\n", panvec_hnswlib_upstream_version(), panvec_hnswlib_simd_level(), kSeed);
+  using panvec::check::run;
+  run("the walk finds nearly all neighbours", the_walk_finds_nearly_all_neighbours);
+  run("dead and filtered slots are never returned and all others are",
+      dead_and_filtered_slots_are_never_returned_and_all_others_are);
+  run("a version hides later slots", a_version_hides_later_slots);
+  run("every slot is found by its own row", every_slot_is_found_by_its_own_row);
+  run("one thread builds the same graph every time", one_thread_builds_the_same_graph_every_time);
+  run("levels do not depend on threads", levels_do_not_depend_on_threads);
+  run("equal rows and extreme values are served", equal_rows_and_extreme_values_are_served);
+  run("an empty index answers nothing", an_empty_index_answers_nothing);
+  run("a huge k returns all live rows in order", a_huge_k_returns_all_live_rows_in_order);
+  run("a bad row is named and changes nothing", a_bad_row_is_named_and_changes_nothing);
+  run("a bad query is named", a_bad_query_is_named);
+  run("arguments out of range are refused", arguments_out_of_range_are_refused);
+  run("the smallest and the largest shapes work", the_smallest_and_the_largest_shapes_work);
+  run("growth keeps what is there", growth_keeps_what_is_there);
+  run("memory is counted and given back", memory_is_counted_and_given_back);
+  run("a link that fails half-way leaves a graph to walk", a_link_that_fails_half_way_leaves_a_graph_to_walk);
+  run("other calls survive a lack of memory", other_calls_survive_a_lack_of_memory);
+  run("a search allocates nothing", a_search_allocates_nothing);
+  run("linking gives way when asked and always gets ahead", linking_gives_way_when_asked_and_always_gets_ahead);
+  run("searches run beside linking", searches_run_beside_linking);
+}

@@ -1,0 +1,193 @@
+// Greedy best-first search over an HNSW graph, apart from who built the graph and from what a distance is.
+//
+// A Distance offers
+//   float operator()(std::uint32_t slot) const     smaller is nearer, never NaN
+//   void prefetch(std::uint32_t slot) const        fetches what the call above reads
+//   std::size_t ahead() const                      how many slots to prefetch before their turn
+// An Admission offers
+//   bool operator()(std::uint32_t slot) const      whether a slot may be returned; all others still lead the way
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "scratch_pool.hpp"
+
+namespace panvec {
+
+// hnswlib's layout: a list is a word whose low half is the count, then the neighbours.
+struct GraphView {
+  const char* base_layer = nullptr;  // lists of layer 0, one every `stride` bytes
+  std::size_t stride = 0;
+  const char* const* upper_layers = nullptr;  // by slot: lists of the layers 1, 2, ..., one every `upper_stride` bytes
+  std::size_t upper_stride = 0;
+  std::size_t max_degree = 0;
+  std::uint32_t entry = 0;
+  int max_level = -1;
+  std::size_t slots = 0;
+
+  const std::uint32_t* links(std::uint32_t slot) const {
+    return reinterpret_cast<const std::uint32_t*>(base_layer + slot * stride);
+  }
+  const std::uint32_t* links(std::uint32_t slot, int level) const {
+    return reinterpret_cast<const std::uint32_t*>(upper_layers[slot] +
+                                                  static_cast<std::size_t>(level - 1) * upper_stride);
+  }
+  static std::size_t degree(const std::uint32_t* list) { return list[0] & 0xFFFF; }
+};
+
+template <typename Distance>
+class Walk {
+ public:
+  // The graph must not be empty.
+  Walk(const GraphView& graph, const Distance& distance, Scratch& scratch)
+      : graph_(graph), distance_(distance), scratch_(scratch) {
+    scratch_.visited.begin(graph.slots);
+    if (scratch_.neighbours.size() < graph.max_degree) scratch_.neighbours.resize(graph.max_degree);
+  }
+
+  // The nearest `ef` of all slots, ascending, in scratch.candidates; how many there are.
+  // One array in order serves as queue of candidates and as result: best while an insertion moves little, that is for ef of
+  // some hundreds.
+  std::size_t all(std::size_t ef) {
+    std::vector<Candidate>& pool = scratch_.candidates;
+    if (pool.size() < ef) pool.resize(ef);
+    pool[0] = descend();
+    scratch_.visited.visit(pool[0].slot);
+    std::size_t size = 1;
+    std::size_t next = 0;
+    while (next < size) {
+      if ((pool[next].slot & kExpanded) != 0) {
+        ++next;
+        continue;
+      }
+      const std::uint32_t slot = pool[next].slot;
+      pool[next].slot |= kExpanded;
+      std::size_t first_change = next + 1;
+      expand(graph_.links(slot), [&](float distance, std::uint32_t neighbour) {
+        if (size == ef && !(distance < pool[size - 1].distance)) return;
+        const std::size_t at = position(pool.data(), size, distance);
+        if (size < ef) ++size;
+        std::memmove(&pool[at + 1], &pool[at], (size - 1 - at) * sizeof(Candidate));
+        pool[at] = {distance, neighbour};
+        prefetch_links(neighbour);
+        first_change = std::min(first_change, at);
+      });
+      next = first_change;
+    }
+    for (std::size_t i = 0; i < size; ++i) pool[i].slot &= ~kExpanded;
+    return size;
+  }
+
+  // The nearest `ef` of the admitted slots, ascending, in scratch.admitted. Ends when there are ef of them and no candidate
+  // is nearer than the farthest, or when everything reachable has been seen.
+  template <typename Admission>
+  std::size_t admitted(std::size_t ef, const Admission& admits) {
+    std::vector<Candidate>& candidates = scratch_.candidates;
+    std::vector<Candidate>& found = scratch_.admitted;
+    candidates.clear();
+    found.clear();
+    const auto consider = [&](float distance, std::uint32_t slot) {
+      if (found.size() == ef && !(distance < found.front().distance)) return;
+      candidates.push_back({distance, slot});
+      std::push_heap(candidates.begin(), candidates.end(), farther);
+      prefetch_links(slot);
+      if (!admits(slot)) return;
+      if (found.size() == ef) {
+        std::pop_heap(found.begin(), found.end(), nearer);
+        found.back() = {distance, slot};
+      } else {
+        found.push_back({distance, slot});
+      }
+      std::push_heap(found.begin(), found.end(), nearer);
+    };
+    const Candidate start = descend();
+    scratch_.visited.visit(start.slot);
+    consider(start.distance, start.slot);
+    while (!candidates.empty()) {
+      const Candidate nearest = candidates.front();
+      if (found.size() == ef && nearest.distance > found.front().distance) break;
+      std::pop_heap(candidates.begin(), candidates.end(), farther);
+      candidates.pop_back();
+      expand(graph_.links(nearest.slot), consider);
+    }
+    std::sort_heap(found.begin(), found.end(), nearer);
+    return found.size();
+  }
+
+ private:
+  static constexpr std::uint32_t kExpanded = std::uint32_t{1} << 31;
+
+  // Ties go by slot, so that a result does not depend on the history of a heap.
+  static bool nearer(const Candidate& a, const Candidate& b) {
+    return a.distance != b.distance ? a.distance < b.distance : a.slot < b.slot;
+  }
+  static bool farther(const Candidate& a, const Candidate& b) { return nearer(b, a); }
+
+  // The first position whose distance is not below `distance`.
+  static std::size_t position(const Candidate* pool, std::size_t size, float distance) {
+    std::size_t low = 0;
+    while (size > 0) {
+      const std::size_t half = size / 2;
+      const bool below = pool[low + half].distance < distance;
+      low = below ? low + half + 1 : low;
+      size = below ? size - half - 1 : half;
+    }
+    return low;
+  }
+
+  void prefetch_links(std::uint32_t slot) const {
+    const char* list = reinterpret_cast<const char*>(graph_.links(slot));
+    __builtin_prefetch(list);
+    __builtin_prefetch(list + 64);
+  }
+
+  // From the entry point down to layer 1, always to the nearest neighbour.
+  Candidate descend() const {
+    Candidate best{distance_(graph_.entry), graph_.entry};
+    for (int level = graph_.max_level; level > 0; --level) {
+      for (bool moved = true; moved;) {
+        moved = false;
+        const std::uint32_t* list = graph_.links(best.slot, level);
+        const std::size_t degree = GraphView::degree(list);
+        for (std::size_t i = 1; i <= degree; ++i) distance_.prefetch(list[i]);
+        for (std::size_t i = 1; i <= degree; ++i) {
+          const float distance = distance_(list[i]);
+          if (distance < best.distance) {
+            best = {distance, list[i]};
+            moved = true;
+          }
+        }
+      }
+    }
+    return best;
+  }
+
+  template <typename Consider>
+  void expand(const std::uint32_t* list, Consider&& consider) {
+    const std::size_t degree = GraphView::degree(list);
+    std::uint32_t* fresh = scratch_.neighbours.data();
+    std::size_t count = 0;
+    // Without a branch: whether a neighbour was seen before cannot be predicted.
+    for (std::size_t i = 1; i <= degree; ++i) {
+      const std::uint32_t slot = list[i];
+      fresh[count] = slot;
+      count += scratch_.visited.visited(slot) ? 0 : 1;
+      scratch_.visited.visit(slot);
+    }
+    const std::size_t ahead = distance_.ahead();
+    for (std::size_t i = 0; i < std::min(ahead, count); ++i) distance_.prefetch(fresh[i]);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i + ahead < count) distance_.prefetch(fresh[i + ahead]);
+      consider(distance_(fresh[i]), fresh[i]);
+    }
+  }
+
+  const GraphView& graph_;
+  const Distance& distance_;
+  Scratch& scratch_;
+};
+
+}  // namespace panvec

@@ -1,0 +1,220 @@
+#include "connection.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "panvec_sqlitevec.h"
+#include "schema.hpp"
+
+namespace panvec::sqlitevec {
+namespace {
+
+void require_wal(sqlite3* database, const std::string& path) {
+  const std::string mode = query_text(database, "PRAGMA journal_mode = WAL", path, "opening");
+  if (mode != "wal") {
+    fail(PANVEC_IO,
+         "opening " + path + ": its file system cannot hold a write-ahead log; the journal mode stays " + mode);
+  }
+}
+
+// In the draft already: of several connections that change the mode at once, all but one would be refused as busy.
+void fill_file(sqlite3* database, const std::string& path, const TableShape& shape) {
+  create_schema(database, path, shape);
+  require_wal(database, path);
+}
+
+// Pages that a connection keeps: a reader beside a writer loses them with every commit, so there is little to gain by
+// more.
+constexpr int kCacheKiB = 16 * 1024;
+// Steps of SQLite's machine, about ten for a row of a scan and for a chunk of vec0: a few milliseconds at most.
+constexpr int kStepsBetweenChecks = 50;
+// What a WAL that grew by a large batch is cut back to.
+constexpr std::int64_t kWalLimitBytes = std::int64_t{64} << 20;
+
+}  // namespace
+
+Connection::Connection(const char* path, const TableShape& shape, int busy_timeout_ms, Role role)
+    : shape_(shape), role_(role) {
+  initialize_sqlite();
+  constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+  if (path == nullptr) {
+    path_ = "the database in memory";
+    open(":memory:", kFlags | SQLITE_OPEN_MEMORY, busy_timeout_ms);
+    create_schema(database(), path_, shape_);
+    prepare();
+    return;
+  }
+  path_ = file_path(path);
+  if (!check_database_file(path_, shape_)) {
+    if (role == Role::kReader) {
+      fail(PANVEC_IO, "opening " + path_ + " for reading: no such file");
+    }
+    check_writable(path_);
+    create_database_file(path_, fill_file, shape_);
+    if (!check_database_file(path_, shape_)) {
+      fail(PANVEC_IO, "opening " + path_ + ": it cannot be created here, or was removed at once");
+    }
+  }
+  if (role == Role::kWriter) {
+    check_writable(path_);
+  }
+  open(path_, kFlags, busy_timeout_ms);
+  if (role == Role::kWriter && sqlite3_db_readonly(database(), "main") != 0) {
+    fail(PANVEC_READ_ONLY, "opening " + path_ + ": the file cannot be written");
+  }
+  register_functions(database(), path_);
+  execute(database(), "PRAGMA synchronous = FULL", path_, "opening");
+  execute(database(), "PRAGMA cache_size = -" + std::to_string(kCacheKiB), path_, "opening");
+  check_schema();
+  if (role == Role::kWriter) {
+    configure_writer();
+  } else {
+    execute(database(), "PRAGMA query_only = 1", path_, "opening");
+  }
+  prepare();
+}
+
+void Connection::open(const std::string& file, int flags, int busy_timeout_ms) {
+  sqlite3* opened = nullptr;
+  const int code = sqlite3_open_v2(file.c_str(), &opened, flags, nullptr);
+  database_.reset(opened);
+  if (code != SQLITE_OK) {
+    throw failure_of(opened, code, "opening", path_);
+  }
+  sqlite3_extended_result_codes(opened, 1);
+  sqlite3_busy_timeout(opened, std::max(0, busy_timeout_ms));
+  sqlite3_progress_handler(opened, kStepsBetweenChecks, stop_statement, this);
+  // Views and triggers that somebody put into the file get no functions to call.
+  sqlite3_db_config(opened, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+}
+
+void Connection::check_schema() const {
+  const auto meta = [&](const char* key) {
+    return query_integer(database(), std::string("SELECT value FROM panvec_meta WHERE key = '") + key + "'", path_,
+                         "opening");
+  };
+  try {
+    if (meta("format") != PANVEC_SQLITEVEC_FORMAT || meta("dim") != static_cast<std::int64_t>(shape_.dim) ||
+        meta("metric") != static_cast<std::int64_t>(shape_.metric) || meta("rows") < 0) {
+      fail(PANVEC_CORRUPT, "opening " + path_ + ": its table panvec_meta contradicts its header");
+    }
+    query_integer(database(), "SELECT count(*) FROM (SELECT 1 FROM panvec_vectors LIMIT 1)", path_, "opening");
+  } catch (const StatusError& failure) {
+    // No such table: its header is ours, so it is not foreign but damaged.
+    if (failure.status() == PANVEC_NATIVE) {
+      fail(PANVEC_CORRUPT, failure.what());
+    }
+    throw;
+  }
+}
+
+void Connection::configure_writer() {
+  if (query_text(database(), "PRAGMA journal_mode", path_, "opening") != "wal") {
+    require_wal(database(), path_);
+  }
+  execute(database(), "PRAGMA journal_size_limit = " + std::to_string(kWalLimitBytes), path_, "opening");
+  // Proves that we may write, and waits for whoever writes now. Nothing is changed.
+  execute(database(), "BEGIN IMMEDIATE", path_, "locking");
+  execute(database(), "ROLLBACK", path_, "unlocking");
+}
+
+void Connection::prepare() {
+  const bool dot = shape_.metric == Metric::kDot;
+  const std::string id = dot ? "id" : "rowid";
+  const auto statement = [&](const std::string& sql) { return Statement(database(), sql, path_); };
+
+  reading_.begin = statement("BEGIN");
+  reading_.end = statement("COMMIT");
+  reading_.state = statement(
+      "SELECT (SELECT value FROM panvec_meta WHERE key = 'rows'), "
+      "(SELECT value FROM panvec_meta WHERE key = 'min_id'), "
+      "(SELECT value FROM panvec_meta WHERE key = 'max_id')");
+  reading_.row = statement("SELECT vector FROM panvec_vectors WHERE " + id + " = ?1");
+  reading_.ids = statement("SELECT " + id + " FROM panvec_vectors");
+  reading_.scan = statement("SELECT " + id + " AS id, panvec_distance(vector, ?1) AS distance FROM panvec_vectors " +
+                            "ORDER BY distance, id LIMIT ?2");
+  // CROSS JOIN fixes the order: SQLite walks the filter and looks every id up, for few ids the quickest way there is.
+  reading_.scan_filtered =
+      statement("SELECT f.id AS id, panvec_distance(v.vector, ?1) AS distance FROM panvec_ids(?3) AS f CROSS JOIN " +
+                ("panvec_vectors AS v ON v." + id + " = f.id ORDER BY distance, f.id LIMIT ?2"));
+  if (!dot) {
+    reading_.knn = statement("SELECT rowid, distance FROM panvec_vectors WHERE vector MATCH ?1 AND k = ?2");
+    // Always a subquery: the planner turns IN with one literal into "=", which vec0 would apply after the k nearest.
+    reading_.knn_filtered = statement(
+        "SELECT rowid, distance FROM panvec_vectors WHERE vector MATCH ?1 AND k = ?2 AND "
+        "rowid IN (SELECT id FROM panvec_ids(?3))");
+  }
+  if (role_ == Role::kReader) {
+    return;
+  }
+  writing_.begin = statement("BEGIN IMMEDIATE");
+  writing_.commit = statement("COMMIT");
+  writing_.rollback = statement("ROLLBACK");
+  writing_.insert = statement("INSERT INTO panvec_vectors(" + id + ", vector) VALUES (?1, ?2)");
+  writing_.update = statement("UPDATE panvec_vectors SET vector = ?2 WHERE " + id + " = ?1");
+  writing_.remove = statement("DELETE FROM panvec_vectors WHERE " + id + " = ?1");
+  writing_.set_meta = statement(
+      "UPDATE panvec_meta SET value = CASE key WHEN 'rows' THEN ?1 WHEN 'min_id' THEN ?2 ELSE ?3 END "
+      "WHERE key IN ('rows', 'min_id', 'max_id')");
+}
+
+TableState Connection::state() const {
+  Execution run(reading_.state, path_);
+  if (!run.step("reading")) {
+    fail(PANVEC_CORRUPT, path_ + ": panvec_meta is empty");
+  }
+  return {run.integer(0), run.integer(1), run.integer(2)};
+}
+
+bool Connection::read_row(std::int64_t id, float* row) const {
+  Execution run(reading_.row, path_);
+  run.bind(1, id);
+  if (!run.step("reading a row of")) {
+    return false;
+  }
+  const void* bytes = run.row_bytes(0, shape_.dim);
+  if (row != nullptr) {
+    std::memcpy(row, bytes, shape_.dim * sizeof(float));
+  }
+  return true;
+}
+
+void Connection::run(const Statement& statement, const char* what) const {
+  Execution execution(statement, path_);
+  while (execution.step(what)) {
+  }
+}
+
+int Connection::stop_statement(void* connection) noexcept {
+  const auto* self = static_cast<const Connection*>(connection);
+  return self->statements_stop_ && self->interrupted_.load(std::memory_order_relaxed);
+}
+
+void Connection::check_interrupt() const {
+  if (interrupted_.load(std::memory_order_relaxed)) {
+    fail(PANVEC_NATIVE, "interrupted");
+  }
+}
+
+void Connection::end_transaction(const Statement& statement) const noexcept {
+  if (sqlite3_get_autocommit(database()) == 0) {
+    sqlite3_step(statement.get());
+    sqlite3_reset(statement.get());
+  }
+}
+
+ReadTransaction::ReadTransaction(Connection& connection)
+    : connection_(connection), owned_(sqlite3_get_autocommit(connection.database()) != 0) {
+  if (owned_) {
+    connection_.run(connection_.reading().begin, "reading");
+  }
+}
+
+ReadTransaction::~ReadTransaction() {
+  if (owned_) {
+    // A reader has nothing to lose, so its COMMIT cannot fail in a way that matters.
+    connection_.end_transaction(connection_.reading().end);
+  }
+}
+
+}  // namespace panvec::sqlitevec

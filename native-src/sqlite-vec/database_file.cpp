@@ -1,0 +1,230 @@
+#include "database_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <random>
+
+#include "panvec_sqlitevec.h"
+#include "sqlite_support.hpp"
+
+namespace panvec::sqlitevec {
+namespace {
+
+constexpr std::size_t kHeaderBytes = 100;
+constexpr char kMagic[16] = {'S', 'Q', 'L', 'i', 't', 'e', ' ', 'f', 'o', 'r', 'm', 'a', 't', ' ', '3', '\0'};
+constexpr std::size_t kUserVersionAt = 60;
+constexpr std::size_t kApplicationIdAt = 68;
+
+struct Close {
+  void operator()(sqlite3* database) const noexcept { sqlite3_close_v2(database); }
+};
+using Database = std::unique_ptr<sqlite3, Close>;
+
+Database open_raw(const std::string& path, int flags) {
+  sqlite3* opened = nullptr;
+  const int code = sqlite3_open_v2(path.c_str(), &opened, flags, nullptr);
+  Database database(opened);
+  if (code != SQLITE_OK) {
+    throw failure_of(opened, code, "opening", path);
+  }
+  return database;
+}
+
+std::uint32_t big_endian(const unsigned char* bytes) noexcept {
+  return std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 | std::uint32_t{bytes[2]} << 8 | bytes[3];
+}
+
+std::string hex(std::uint64_t value) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%08llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+// Reads through SQLite's own file, without a statement: no lock, no journal, no recovery. A descriptor of our own must
+// not be used: closing it would drop the locks that this process' other connections hold on the file (POSIX).
+std::size_t read_header(const std::string& path, unsigned char (&header)[kHeaderBytes]) {
+  const Database database = open_raw(path, SQLITE_OPEN_READONLY);
+  sqlite3_file* file = nullptr;
+  int code = sqlite3_file_control(database.get(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  if (code == SQLITE_OK && (file == nullptr || file->pMethods == nullptr)) {
+    code = SQLITE_CANTOPEN;
+  }
+  if (code == SQLITE_OK) {
+    code = file->pMethods->xRead(file, header, kHeaderBytes, 0);
+    if (code == SQLITE_IOERR_SHORT_READ) {
+      return 0;
+    }
+  }
+  if (code != SQLITE_OK) {
+    throw failure_of(nullptr, code, "reading the header of", path);
+  }
+  return kHeaderBytes;
+}
+
+std::string directory_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+StatusError system_failure(const std::string& what, const std::string& path, int error) {
+  const bool read_only = error == EROFS || error == EACCES || error == EPERM;
+  return StatusError(read_only ? PANVEC_READ_ONLY : PANVEC_IO, what + " " + path + ": " + std::strerror(error));
+}
+
+void force_directory(const std::string& directory) {
+  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) {
+    throw system_failure("opening the directory", directory, errno);
+  }
+  const int result = fsync(descriptor);
+  const int error = errno;
+  close(descriptor);
+  // Some file systems cannot sync a directory and say so.
+  if (result != 0 && error != EINVAL && error != ENOTSUP) {
+    throw system_failure("forcing to disk the directory", directory, error);
+  }
+}
+
+// A new, empty file of a name of its own beside `path`. Removed on the way out, whatever happened to it.
+class Draft {
+ public:
+  explicit Draft(const std::string& path) {
+    // Not SQLite's generator: a forked process would draw the same name.
+    std::random_device random;
+    path_ = path + ".new-" + hex(std::uint64_t{random()} << 32 | random());
+    const int descriptor = ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (descriptor < 0) {
+      throw system_failure("creating", path_, errno);
+    }
+    close(descriptor);
+  }
+  ~Draft() {
+    for (const char* suffix : {"", "-journal", "-wal", "-shm"}) {
+      unlink((path_ + suffix).c_str());
+    }
+  }
+  Draft(const Draft&) = delete;
+  Draft& operator=(const Draft&) = delete;
+  const std::string& path() const noexcept { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace
+
+std::int64_t TableShape::user_version() const noexcept {
+  return std::int64_t{PANVEC_SQLITEVEC_FORMAT} << 24 | std::int64_t{static_cast<std::int32_t>(metric)} << 16 |
+         static_cast<std::int64_t>(dim);
+}
+
+std::string TableShape::text() const {
+  return std::string("metric ") + metric_name(metric) + ", dimension " + std::to_string(dim);
+}
+
+const char* metric_name(Metric metric) noexcept {
+  switch (metric) {
+    case Metric::kL2:
+      return "L2";
+    case Metric::kCosine:
+      return "COSINE";
+    case Metric::kDot:
+      return "DOT";
+  }
+  return "unknown";
+}
+
+std::string file_path(const char* path) {
+  if (*path == '\0') {
+    fail(PANVEC_INVALID_ARGUMENT, "the path of the database is empty");
+  }
+  return *path == '/' ? path : std::string("./") + path;
+}
+
+bool check_database_file(const std::string& path, const TableShape& shape) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) {
+    const int error = errno;
+    const std::string directory = directory_of(path);
+    if (error == ENOENT && stat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
+      return false;
+    }
+    if (error == ENOENT || error == ENOTDIR) {
+      fail(PANVEC_IO, "opening " + path + ": the directory " + directory + " does not exist");
+    }
+    throw StatusError(PANVEC_IO, "opening " + path + ": " + std::strerror(error));
+  }
+  if (!S_ISREG(status.st_mode)) {
+    fail(PANVEC_FOREIGN_FILE, path + " is not a Panvec database: it is " +
+                                  (S_ISDIR(status.st_mode) ? "a directory" : "not a regular file"));
+  }
+  unsigned char header[kHeaderBytes] = {};
+  if (read_header(path, header) < kHeaderBytes) {
+    fail(PANVEC_FOREIGN_FILE, path + " is not a Panvec database: it has only " + std::to_string(status.st_size) +
+                                  " bytes");
+  }
+  if (std::memcmp(header, kMagic, sizeof kMagic) != 0) {
+    fail(PANVEC_FOREIGN_FILE, path + " is not a Panvec database: it does not begin as an SQLite file does");
+  }
+  const std::uint32_t application = big_endian(header + kApplicationIdAt);
+  if (application != PANVEC_SQLITEVEC_APPLICATION_ID) {
+    fail(PANVEC_FOREIGN_FILE, path + " is an SQLite database of another application: its application_id is 0x" +
+                                  hex(application) + ", Panvec's is 0x" + hex(PANVEC_SQLITEVEC_APPLICATION_ID));
+  }
+  const std::uint32_t version = big_endian(header + kUserVersionAt);
+  const std::uint32_t format = version >> 24;
+  if (format > PANVEC_SQLITEVEC_FORMAT) {
+    fail(PANVEC_FOREIGN_FILE, path + " has format " + std::to_string(format) + "; this library reads formats up to " +
+                                  std::to_string(PANVEC_SQLITEVEC_FORMAT));
+  }
+  const TableShape found{static_cast<Metric>(version >> 16 & 0xff), version & 0xffff};
+  if (format == 0 || std::strcmp(metric_name(found.metric), "unknown") == 0 || found.dim == 0) {
+    fail(PANVEC_CORRUPT, path + ": its header has an impossible user_version, 0x" + hex(version));
+  }
+  if (found.user_version() != shape.user_version()) {
+    fail(PANVEC_FOREIGN_FILE, path + " holds vectors of " + found.text() + ", asked for were " + shape.text());
+  }
+  return true;
+}
+
+void check_writable(const std::string& path) {
+  if (faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) != 0 && errno != ENOENT) {
+    throw system_failure("opening for writing", path, errno);
+  }
+  const std::string directory = directory_of(path);
+  if (faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
+    throw system_failure("opening " + path + " for writing: the directory", directory, errno);
+  }
+}
+
+void create_database_file(const std::string& path, void (*fill)(sqlite3*, const std::string&, const TableShape&),
+                          const TableShape& shape) {
+  const Draft draft(path);
+  {
+    const Database database = open_raw(draft.path(), SQLITE_OPEN_READWRITE);
+    fill(database.get(), draft.path(), shape);
+  }
+  if (link(draft.path().c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    struct stat status {};
+    if (error == EEXIST) {
+      return;
+    }
+    // No hard links here (FAT, some network file systems). The moment between the two calls is the price.
+    if (lstat(path.c_str(), &status) == 0) {
+      return;
+    }
+    if (rename(draft.path().c_str(), path.c_str()) != 0) {
+      throw system_failure("creating", path, errno);
+    }
+  }
+  force_directory(directory_of(path));
+}
+
+}  // namespace panvec::sqlitevec

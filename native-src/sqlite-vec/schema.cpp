@@ -1,0 +1,64 @@
+#include "schema.hpp"
+
+#include <algorithm>
+
+#include "distance_function.hpp"
+#include "id_filter.hpp"
+#include "panvec_sqlitevec.h"
+#include "sqlite-vec.h"
+#include "sqlite_support.hpp"
+
+namespace panvec::sqlitevec {
+namespace {
+
+// A chunk is one blob that vec0 walks from its beginning, page by page, to reach a row: large pages and chunks of about
+// half a megabyte keep single reads and inserts short, at no cost to searches.
+constexpr int kPageBytes = 16384;
+constexpr std::size_t kMostChunkBytes = std::size_t{1} << 19;
+
+std::size_t chunk_rows(std::size_t dim) {
+  std::size_t rows = 1024;
+  while (rows > 64 && rows * dim * sizeof(float) > kMostChunkBytes) {
+    rows /= 2;
+  }
+  return rows;
+}
+
+}  // namespace
+
+void create_schema(sqlite3* database, const std::string& path, const TableShape& shape) {
+  register_functions(database, path);
+  const auto run = [&](const std::string& sql) { execute(database, sql, path, "creating the tables of"); };
+  run("PRAGMA page_size = " + std::to_string(kPageBytes));
+  run("PRAGMA synchronous = FULL");
+  run("BEGIN IMMEDIATE");
+  run("PRAGMA application_id = " + std::to_string(PANVEC_SQLITEVEC_APPLICATION_ID));
+  run("PRAGMA user_version = " + std::to_string(shape.user_version()));
+  run("CREATE TABLE panvec_meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID");
+  run("INSERT INTO panvec_meta VALUES ('format', " + std::to_string(PANVEC_SQLITEVEC_FORMAT) + "), ('metric', " +
+      std::to_string(static_cast<int>(shape.metric)) + "), ('dim', " + std::to_string(shape.dim) +
+      "), ('rows', 0), ('min_id', 0), ('max_id', 0)");
+  if (shape.metric == Metric::kDot) {
+    run("CREATE TABLE panvec_vectors(id INTEGER PRIMARY KEY, vector BLOB NOT NULL)");
+  } else {
+    run("CREATE VIRTUAL TABLE panvec_vectors USING vec0(vector float[" + std::to_string(shape.dim) +
+        "] distance_metric=" + (shape.metric == Metric::kL2 ? "L2" : "cosine") +
+        ", chunk_size=" + std::to_string(chunk_rows(shape.dim)) + ")");
+  }
+  run("COMMIT");
+}
+
+void register_functions(sqlite3* database, const std::string& path) {
+  int code = sqlite3_vec_init(database, nullptr, nullptr);
+  if (code == SQLITE_OK) {
+    code = register_distance_function(database);
+  }
+  if (code == SQLITE_OK) {
+    code = register_ids_function(database);
+  }
+  if (code != SQLITE_OK) {
+    throw failure_of(database, code, "registering sqlite-vec for", path);
+  }
+}
+
+}  // namespace panvec::sqlitevec

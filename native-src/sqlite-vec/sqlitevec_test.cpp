@@ -1,0 +1,1280 @@
+// Tests of panvec_sqlitevec.h. The oracle of every search is a brute force over the vectors as given.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <initializer_list>
+#include <iterator>
+#include <limits>
+#include <map>
+#include <random>
+#include <set>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "check.hpp"
+#include "distance_bound.hpp"
+#include "id_filter.hpp"
+#include "panvec_kernels.hpp"
+#include "panvec_sqlitevec.h"
+#include "sqlite3.h"
+
+namespace {
+
+using panvec::Metric;
+using panvec::sqlitevec::IdFilter;
+
+constexpr std::int64_t kMinId = std::numeric_limits<std::int64_t>::min();
+constexpr std::int64_t kMaxId = std::numeric_limits<std::int64_t>::max();
+constexpr int kMetrics[] = {PANVEC_L2, PANVEC_COSINE, PANVEC_DOT};
+
+std::mt19937_64 random_bits;
+
+std::int64_t random_below(std::int64_t bound) {
+  return std::uniform_int_distribution<std::int64_t>(0, bound - 1)(random_bits);
+}
+
+std::vector<float> random_vectors(std::int64_t count, int dim) {
+  std::normal_distribution<float> normal;
+  std::vector<float> vectors(static_cast<std::size_t>(count * dim));
+  for (float& component : vectors) {
+    component = normal(random_bits);
+  }
+  return vectors;
+}
+
+std::vector<std::int64_t> consecutive_ids(std::int64_t count, std::int64_t first = 0) {
+  std::vector<std::int64_t> ids(static_cast<std::size_t>(count));
+  for (std::int64_t i = 0; i < count; ++i) {
+    ids[static_cast<std::size_t>(i)] = first + i;
+  }
+  return ids;
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+using Hits = std::vector<std::pair<float, std::int64_t>>;
+
+struct Filter {
+  const std::vector<std::int64_t>* ids = nullptr;
+  const std::vector<std::uint64_t>* bitmap = nullptr;
+  std::int64_t first_id = 0;
+};
+
+// A connection that remembers the last error.
+class Db {
+ public:
+  static constexpr int kTimeoutMs = 5000;
+
+  Db(const char* path, int metric, int dim, int timeout_ms = kTimeoutMs, bool reader = false) : dim_(dim) {
+    status_ = (reader ? panvec_sqlitevec_open_reader : panvec_sqlitevec_open)(
+        path, metric, dim, timeout_ms, &connection_, error_, sizeof error_);
+    CHECK_EQUAL(status_ == PANVEC_OK, connection_ != nullptr);
+  }
+  ~Db() { panvec_sqlitevec_close(connection_); }
+  Db(const Db&) = delete;
+  Db& operator=(const Db&) = delete;
+
+  int status() const { return status_; }
+  std::string error() const { return error_; }
+  panvec_sqlitevec* connection() const { return connection_; }
+  std::int64_t bad_row() const { return bad_row_; }
+  std::int32_t bad_component() const { return bad_component_; }
+
+  int add(const std::vector<std::int64_t>& ids, const std::vector<float>& rows, bool replace = false) {
+    CHECK_EQUAL(ids.size() * static_cast<std::size_t>(dim_), rows.size());
+    return panvec_sqlitevec_add(connection_, ids.data(), rows.data(), static_cast<std::int64_t>(ids.size()), replace,
+                                &bad_row_, &bad_component_, error_, sizeof error_);
+  }
+  int begin() { return panvec_sqlitevec_begin(connection_, error_, sizeof error_); }
+  int commit() { return panvec_sqlitevec_commit(connection_, error_, sizeof error_); }
+  int rollback() { return panvec_sqlitevec_rollback(connection_, error_, sizeof error_); }
+
+  std::int64_t remove(const std::vector<std::int64_t>& ids) {
+    std::int64_t removed = -1;
+    CHECK_EQUAL(PANVEC_OK, panvec_sqlitevec_remove(connection_, ids.data(), static_cast<std::int64_t>(ids.size()),
+                                                   &removed, error_, sizeof error_));
+    return removed;
+  }
+  int get(std::int64_t id, std::vector<float>& row) {
+    row.resize(static_cast<std::size_t>(dim_));
+    return panvec_sqlitevec_get(connection_, id, row.data(), error_, sizeof error_);
+  }
+  std::int64_t size() {
+    std::int64_t size = -1;
+    CHECK_EQUAL(PANVEC_OK, panvec_sqlitevec_size(connection_, &size, error_, sizeof error_));
+    return size;
+  }
+  int try_search(const std::vector<float>& query, std::int64_t k, const Filter& filter, Hits& hits,
+                 std::int64_t capacity = -1) {
+    const std::size_t room = static_cast<std::size_t>(capacity < 0 ? std::min(k, size()) : capacity);
+    std::vector<std::int64_t> ids(room + 1, -77);
+    std::vector<float> distances(room + 1, -77);
+    std::int64_t count = -1;
+    static const std::int64_t no_ids = 0;
+    const int status = panvec_sqlitevec_search(
+        connection_, query.data(), k,
+        filter.ids == nullptr ? nullptr : filter.ids->empty() ? &no_ids : filter.ids->data(),
+        filter.ids == nullptr ? 0 : static_cast<std::int64_t>(filter.ids->size()),
+        filter.bitmap == nullptr ? nullptr : filter.bitmap->data(), filter.first_id,
+        filter.bitmap == nullptr ? 0 : static_cast<std::int64_t>(filter.bitmap->size()), ids.data(), distances.data(),
+        static_cast<std::int64_t>(room), &count, error_, sizeof error_);
+    CHECK_EQUAL(-77, ids[room]);
+    hits.clear();
+    for (std::int64_t i = 0; i < count; ++i) {
+      hits.emplace_back(distances[static_cast<std::size_t>(i)], ids[static_cast<std::size_t>(i)]);
+    }
+    return status;
+  }
+  Hits search(const std::vector<float>& query, std::int64_t k, const Filter& filter = {}) {
+    Hits hits;
+    const int status = try_search(query, k, filter, hits);
+    if (status != PANVEC_OK) {
+      std::fprintf(stderr, "search: %s\n", error_);
+    }
+    CHECK_EQUAL(PANVEC_OK, status);
+    return hits;
+  }
+
+ private:
+  int dim_;
+  int status_ = -1;
+  panvec_sqlitevec* connection_ = nullptr;
+  std::int64_t bad_row_ = -2;
+  std::int32_t bad_component_ = -2;
+  char error_[1024] = "";
+};
+
+// What the database should hold, and what it should answer.
+class Oracle {
+ public:
+  Oracle(int metric, int dim) : metric_(static_cast<Metric>(metric)), dim_(static_cast<std::size_t>(dim)) {}
+
+  void put(const std::vector<std::int64_t>& ids, const std::vector<float>& rows) {
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      rows_[ids[i]] = stored(rows.data() + i * dim_);
+    }
+  }
+  void remove(const std::vector<std::int64_t>& ids) {
+    for (const std::int64_t id : ids) {
+      rows_.erase(id);
+    }
+  }
+  std::int64_t size() const { return static_cast<std::int64_t>(rows_.size()); }
+  const std::vector<float>& row(std::int64_t id) const { return rows_.at(id); }
+
+  Hits search(const std::vector<float>& query, std::int64_t k,
+              const std::function<bool(std::int64_t)>& allowed = [](std::int64_t) { return true; }) const {
+    const std::vector<float> q = stored(query.data());
+    Hits hits;
+    for (const auto& [id, row] : rows_) {
+      if (allowed(id)) {
+        hits.emplace_back(panvec::reference_distance(metric_, row.data(), q.data(), dim_), id);
+      }
+    }
+    std::sort(hits.begin(), hits.end());
+    hits.resize(std::min(hits.size(), static_cast<std::size_t>(k)));
+    return hits;
+  }
+
+ private:
+  std::vector<float> stored(const float* row) const {
+    std::vector<float> copy(row, row + dim_);
+    if (metric_ == Metric::kCosine) {
+      CHECK(panvec::reference_unit(row, dim_, copy.data()));
+    }
+    return copy;
+  }
+
+  Metric metric_;
+  std::size_t dim_;
+  std::map<std::int64_t, std::vector<float>> rows_;
+};
+
+void check_hits(const Hits& expected, const Hits& actual) {
+  CHECK_EQUAL(expected.size(), actual.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CHECK_EQUAL(expected[i].second, actual[i].second);
+    CHECK_EQUAL(expected[i].first, actual[i].first);
+  }
+}
+
+class Directory {
+ public:
+  Directory() {
+    const char* base = std::getenv("TMPDIR");
+    path_ = std::string(base == nullptr ? "/tmp" : base) + "/panvec-sqlitevec-XXXXXX";
+    CHECK(mkdtemp(path_.data()) != nullptr);
+  }
+  ~Directory() {
+    CHECK_EQUAL(0, chmod(path_.c_str(), 0700));
+    CHECK_EQUAL(0, std::system(("rm -rf '" + path_ + "'").c_str()));
+  }
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+  const std::string& path() const { return path_; }
+  std::string file(const std::string& name) const { return path_ + "/" + name; }
+  std::string listing() const {
+    std::string names;
+    FILE* pipe = popen(("ls -A '" + path_ + "'").c_str(), "r");
+    for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) {
+      names += static_cast<char>(c);
+    }
+    pclose(pipe);
+    return names;
+  }
+
+ private:
+  std::string path_;
+};
+
+std::string bytes_of(const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) {
+    return {};
+  }
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void write_bytes(const std::string& path, const std::string& bytes) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  CHECK(file.good());
+}
+
+// A process of its own, for locks (POSIX locks do not exclude within one process), for kill -9 and for another user.
+class Child {
+ public:
+  // The parent waits with wait_until_ready() for each announce() of the body.
+  explicit Child(const std::function<void(const std::function<void()>& announce)>& body) {
+    int ends[2];
+    CHECK_EQUAL(0, pipe(ends));
+    std::fflush(nullptr);
+    process_ = fork();
+    CHECK(process_ >= 0);
+    if (process_ == 0) {
+      close(ends[0]);
+      body([&] { CHECK_EQUAL(1, write(ends[1], "x", 1)); });
+      _exit(0);
+    }
+    close(ends[1]);
+    ready_ = ends[0];
+  }
+  ~Child() {
+    close(ready_);
+    if (process_ > 0) {
+      kill();
+    }
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  void wait_until_ready() const {
+    char byte;
+    CHECK_EQUAL(1, read(ready_, &byte, 1));
+  }
+  void kill() {
+    ::kill(process_, SIGKILL);
+    int status;
+    waitpid(process_, &status, 0);
+    process_ = -1;
+  }
+  void check_success() {
+    int status = -1;
+    waitpid(process_, &status, 0);
+    process_ = -1;
+    CHECK_EQUAL(0, status);
+  }
+
+ private:
+  pid_t process_ = -1;
+  int ready_ = -1;
+};
+
+// Lets another process get on with it, for a random stretch that no check depends on.
+void give_way(std::int64_t times) {
+  for (std::int64_t i = 0; i < times; ++i) {
+    std::this_thread::yield();
+  }
+}
+
+void execute_sql(const std::string& path, const std::string& sql) {
+  sqlite3* database = nullptr;
+  CHECK_EQUAL(SQLITE_OK, sqlite3_open(path.c_str(), &database));
+  char* message = nullptr;
+  if (sqlite3_exec(database, sql.c_str(), nullptr, nullptr, &message) != SQLITE_OK) {
+    panvec::check::failed(__FILE__, __LINE__, message);
+  }
+  sqlite3_close(database);
+}
+
+// ---- Search
+// ----------------------------------------------------------------------------------------------------------
+
+void searches_are_exact_on_every_metric_and_dimension() {
+  for (const int dim : {1, 2, 3, 7, 8, 17, 100, 768, 1536, 8192}) {
+    for (const int metric : kMetrics) {
+      const std::int64_t rows = dim > 2000 ? 100 : dim > 500 ? 600 : 2500;
+      Db db(nullptr, metric, dim);
+      Oracle oracle(metric, dim);
+      const auto ids = consecutive_ids(rows, -rows / 2);
+      const auto vectors = random_vectors(rows, dim);
+      CHECK_EQUAL(PANVEC_OK, db.add(ids, vectors));
+      oracle.put(ids, vectors);
+      for (const std::int64_t k : {std::int64_t{1}, std::int64_t{10}, std::int64_t{60}, rows, rows + 10}) {
+        const auto query = random_vectors(1, dim);
+        check_hits(oracle.search(query, k), db.search(query, k));
+      }
+    }
+  }
+}
+
+// Rows whose true distances differ by less than the float error of sqlite-vec: its ranking alone would be wrong.
+void searches_are_exact_where_float_distances_cannot_tell_rows_apart() {
+  constexpr int kDim = 100;
+  for (const int metric : kMetrics) {
+    for (const double spread : {1e-7, 1e-6, 1e-5, 1e-4}) {
+      Db db(nullptr, metric, kDim);
+      Oracle oracle(metric, kDim);
+      const auto centre = random_vectors(1, kDim);
+      auto vectors = random_vectors(3000, kDim);
+      for (std::size_t i = 0; i < vectors.size(); ++i) {
+        vectors[i] = centre[i % kDim] + static_cast<float>(spread) * vectors[i];
+      }
+      const auto ids = consecutive_ids(3000);
+      CHECK_EQUAL(PANVEC_OK, db.add(ids, vectors));
+      oracle.put(ids, vectors);
+      for (int i = 0; i < 4; ++i) {
+        const auto query = i == 0 ? centre : random_vectors(1, kDim);
+        check_hits(oracle.search(query, 10), db.search(query, 10));
+      }
+    }
+  }
+}
+
+void equal_distances_are_ordered_by_id() {
+  for (const int metric : kMetrics) {
+    Db db(nullptr, metric, 4);
+    std::vector<std::int64_t> ids = consecutive_ids(5000, -2500);
+    std::shuffle(ids.begin(), ids.end(), random_bits);
+    std::vector<float> vectors;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      vectors.insert(vectors.end(), {1, 2, 3, 4});
+    }
+    CHECK_EQUAL(PANVEC_OK, db.add(ids, vectors));
+    const Hits hits = db.search({4, 3, 2, 1}, 20);
+    CHECK_EQUAL(std::size_t{20}, hits.size());
+    for (std::int64_t i = 0; i < 20; ++i) {
+      CHECK_EQUAL(-2500 + i, hits[static_cast<std::size_t>(i)].second);
+      CHECK_EQUAL(hits[0].first, hits[static_cast<std::size_t>(i)].first);
+    }
+  }
+}
+
+void more_than_4096_neighbours_are_found() {
+  for (const int metric : kMetrics) {
+    Db db(nullptr, metric, 3);
+    Oracle oracle(metric, 3);
+    const auto ids = consecutive_ids(6000);
+    const auto vectors = random_vectors(6000, 3);
+    CHECK_EQUAL(PANVEC_OK, db.add(ids, vectors));
+    oracle.put(ids, vectors);
+    const auto query = random_vectors(1, 3);
+    for (const std::int64_t k : std::initializer_list<std::int64_t>{4095, 4096, 4097, 5999, kMaxId}) {
+      check_hits(oracle.search(query, k), db.search(query, k));
+    }
+  }
+}
+
+void extreme_components_are_searched_exactly() {
+  const float most = std::numeric_limits<float>::max();
+  const float least = std::numeric_limits<float>::denorm_min();
+  for (const int metric : kMetrics) {
+    Db db(nullptr, metric, 2);
+    Oracle oracle(metric, 2);
+    std::vector<std::int64_t> ids;
+    std::vector<float> vectors;
+    for (const float x : {most, -most, most / 2, 1e-30F, least, -least, 1.0F, 1e19F, 1e-19F}) {
+      for (const float y : {most, -most, 1e20F, 1e-30F, least, -3 * least, 1.0F, 1e-22F}) {
+        for (int copy = 0; copy < 12; ++copy) {
+          ids.push_back(static_cast<std::int64_t>(ids.size()));
+          vectors.insert(vectors.end(), {x, copy % 2 == 0 ? y : y / 2 + least});
+        }
+      }
+    }
+    CHECK_EQUAL(PANVEC_OK, db.add(ids, vectors));
+    oracle.put(ids, vectors);
+    for (const std::int64_t k : {1, 3, 10}) {
+      for (std::size_t i = 0; i < vectors.size(); i += 10) {
+        const std::vector<float> query = {vectors[i], vectors[i + 1]};
+        check_hits(oracle.search(query, k), db.search(query, k));
+      }
+    }
+  }
+}
+
+// The proof of a search rests on this bound: sqlite-vec's own distances, through SQL, against the reference.
+void sqlite_vec_distances_keep_within_the_bound() {
+  for (const int dim : {1, 2, 3, 16, 100, 1536}) {
+    for (const Metric metric : {Metric::kL2, Metric::kCosine}) {
+      const auto n = static_cast<std::size_t>(dim);
+      for (int i = 0; i < 300; ++i) {
+        auto a = random_vectors(1, dim);
+        auto b = random_vectors(1, dim);
+        if (i % 3 == 1) {
+          for (std::size_t j = 0; j < n; ++j) {
+            b[j] = a[j] + 1e-4F * b[j];
+          }
+        }
+        if (metric == Metric::kCosine) {
+          CHECK(panvec::reference_unit(a.data(), n, a.data()));
+          CHECK(panvec::reference_unit(b.data(), n, b.data()));
+        }
+        // The same sums in the same order as sqlite-vec's.
+        float dot = 0, aa = 0, bb = 0, squares = 0;
+        for (std::size_t j = 0; j < n; ++j) {
+          const float t = a[j] - b[j];
+          squares += t * t;
+          dot += a[j] * b[j];
+          aa += a[j] * a[j];
+          bb += b[j] * b[j];
+        }
+        const float value = metric == Metric::kL2
+                                ? static_cast<float>(std::sqrt(double{squares}))
+                                : static_cast<float>(1 - dot / (std::sqrt(double{aa}) * std::sqrt(double{bb})));
+        const float reference = panvec::reference_distance(metric, a.data(), b.data(), n);
+        const double bound = panvec::sqlitevec::least_reference_distance(metric, n, value);
+        CHECK(bound <= reference);
+        CHECK(reference - bound <= 1e-2 + 1e-2 * reference);
+      }
+    }
+  }
+}
+
+void ids_may_be_any_int64() {
+  for (const int metric : kMetrics) {
+    Db db(nullptr, metric, 3);
+    Oracle oracle(metric, 3);
+    const std::vector<std::int64_t> ids = {0, -1, kMinId, kMaxId, 1, kMinId + 1, kMaxId - 1, std::int64_t{1} << 32};
+    const auto vectors = random_vectors(static_cast<std::int64_t>(ids.size()), 3);
+    CHECK_EQUAL(PANVEC_OK, db.add(ids, vectors));
+    oracle.put(ids, vectors);
+    const auto query = random_vectors(1, 3);
+    check_hits(oracle.search(query, 100), db.search(query, 100));
+    for (const std::int64_t id : ids) {
+      std::vector<float> row;
+      CHECK_EQUAL(PANVEC_OK, db.get(id, row));
+      CHECK(std::memcmp(oracle.row(id).data(), row.data(), 3 * sizeof(float)) == 0);
+      const std::vector<std::int64_t> only = {id};
+      check_hits(oracle.search(query, 2, [&](std::int64_t other) { return other == id; }),
+                 db.search(query, 2, {&only, nullptr, 0}));
+      CHECK_EQUAL(PANVEC_DUPLICATE_ID, db.add({id}, {1, 2, 3}));
+    }
+    CHECK_EQUAL(std::int64_t{8}, db.remove(ids));
+    CHECK_EQUAL(std::int64_t{0}, db.size());
+  }
+}
+
+void check_filters(Db& db, const Oracle& oracle, const std::vector<std::int64_t>& stored, int dim) {
+  const std::int64_t rows = oracle.size();
+  for (const double share : {0.0, 0.0005, 0.01, 0.05, 0.15, 0.4, 0.8, 1.0}) {
+    for (const bool with_missing : {false, true}) {
+      std::set<std::int64_t> wanted;
+      for (const std::int64_t id : stored) {
+        if (std::uniform_real_distribution<double>()(random_bits) < share) {
+          wanted.insert(id);
+        }
+      }
+      if (with_missing) {
+        for (std::int64_t i = 0; i < rows / 10; ++i) {
+          wanted.insert(static_cast<std::int64_t>(random_bits()));
+        }
+      }
+      const std::vector<std::int64_t> ids(wanted.begin(), wanted.end());
+      for (const std::int64_t k : {1, 10, 50}) {
+        const auto query = random_vectors(1, dim);
+        check_hits(oracle.search(query, k, [&](std::int64_t id) { return wanted.count(id) > 0; }),
+                   db.search(query, k, {&ids, nullptr, 0}));
+      }
+    }
+  }
+}
+
+void id_lists_filter_exactly_at_any_selectivity() {
+  for (const int metric : kMetrics) {
+    for (const int dim : {8, 100}) {
+      Db db(nullptr, metric, dim);
+      Oracle oracle(metric, dim);
+      const auto ids = consecutive_ids(4000);
+      const auto vectors = random_vectors(4000, dim);
+      CHECK_EQUAL(PANVEC_OK, db.add(ids, vectors));
+      oracle.put(ids, vectors);
+      check_filters(db, oracle, ids, dim);
+    }
+  }
+}
+
+// sqlite-vec compares the ids of a filter by their difference cut to 32 bits.
+void filters_hold_for_ids_that_agree_in_their_low_bits() {
+  for (const int metric : kMetrics) {
+    Db db(nullptr, metric, 8);
+    Oracle oracle(metric, 8);
+    std::vector<std::int64_t> ids;
+    for (std::int64_t i = 0; i < 4000; ++i) {
+      ids.push_back((i - 2000) * (std::int64_t{1} << 32) + i % 3);
+    }
+    const auto vectors = random_vectors(4000, 8);
+    CHECK_EQUAL(PANVEC_OK, db.add(ids, vectors));
+    oracle.put(ids, vectors);
+    check_filters(db, oracle, ids, 8);
+  }
+}
+
+void filters_of_none_one_two_and_100000_ids_hold() {
+  for (const int metric : kMetrics) {
+    Db db(nullptr, metric, 8);
+    Oracle oracle(metric, 8);
+    const auto ids = consecutive_ids(3000, 50000);
+    const auto vectors = random_vectors(3000, 8);
+    CHECK_EQUAL(PANVEC_OK, db.add(ids, vectors));
+    oracle.put(ids, vectors);
+    const auto query = random_vectors(1, 8);
+    const std::vector<std::vector<std::int64_t>> filters = {
+        {}, {50001}, {7}, {50001, 52999}, {7, 50001}, consecutive_ids(100000)};
+    for (const auto& filter : filters) {
+      check_hits(oracle.search(query, 10,
+                               [&](std::int64_t id) { return std::binary_search(filter.begin(), filter.end(), id); }),
+                 db.search(query, 10, {&filter, nullptr, 0}));
+    }
+    const std::vector<std::int64_t> unsorted = {3, 2};
+    Hits hits;
+    CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, db.try_search(query, 10, {&unsorted, nullptr, 0}, hits));
+  }
+}
+
+void bitmaps_filter_exactly() {
+  for (const int metric : kMetrics) {
+    Db db(nullptr, metric, 8);
+    Oracle oracle(metric, 8);
+    auto ids = consecutive_ids(3000, -1500);
+    ids.insert(ids.end(), {kMinId, kMaxId, kMaxId - 3});
+    const auto vectors = random_vectors(3003, 8);
+    CHECK_EQUAL(PANVEC_OK, db.add(ids, vectors));
+    oracle.put(ids, vectors);
+    for (const std::int64_t first : {std::int64_t{-1500}, std::int64_t{-64}, std::int64_t{1499}, kMinId, kMaxId - 3}) {
+      for (const std::size_t words : {std::size_t{0}, std::size_t{1}, std::size_t{46}, std::size_t{2000}}) {
+        for (const int density : {1, 2, 3}) {
+          std::vector<std::uint64_t> bitmap(words + 1);
+          for (std::size_t word = 0; word < words; ++word) {
+            bitmap[word] = density == 1 ? random_bits() & random_bits() & random_bits() & random_bits()
+                           : density == 2 ? random_bits()
+                                          : ~std::uint64_t{0};
+          }
+          bitmap.resize(std::max<std::size_t>(words, 1));
+          const auto allowed = [&](std::int64_t id) {
+            const __int128 bit = static_cast<__int128>(id) - first;
+            return bit >= 0 && bit < static_cast<__int128>(bitmap.size() * 64) &&
+                   (bitmap[static_cast<std::size_t>(bit / 64)] >> static_cast<int>(bit % 64) & 1) != 0;
+          };
+          const auto query = random_vectors(1, 8);
+          check_hits(oracle.search(query, 10, allowed), db.search(query, 10, {nullptr, &bitmap, first}));
+        }
+      }
+    }
+  }
+}
+
+void a_bitmap_beyond_the_largest_id_stops_there() {
+  const std::vector<std::uint64_t> words(3, ~std::uint64_t{0});
+  const IdFilter filter = IdFilter::bitmap(words.data(), kMaxId - 69, 3);
+  CHECK_EQUAL(std::int64_t{70}, filter.size());
+  CHECK_EQUAL(kMaxId - 69, filter.least());
+  CHECK_EQUAL(kMaxId, filter.largest());
+  CHECK(filter.contains(kMaxId));
+  CHECK(!filter.contains(kMinId));
+  std::int64_t seen = 0;
+  for (auto at = filter.first(); at != IdFilter::kEnd; at = filter.next(at)) {
+    CHECK_EQUAL(kMaxId - 69 + seen, filter.id_at(at));
+    ++seen;
+  }
+  CHECK_EQUAL(std::int64_t{70}, seen);
+}
+
+void an_empty_table_finds_nothing() {
+  for (const int metric : kMetrics) {
+    Db db(nullptr, metric, 3);
+    CHECK_EQUAL(std::size_t{0}, db.search({1, 2, 3}, 10).size());
+    const std::vector<std::int64_t> filter = {1, 2};
+    CHECK_EQUAL(std::size_t{0}, db.search({1, 2, 3}, 10, {&filter, nullptr, 0}).size());
+    CHECK_EQUAL(std::int64_t{0}, db.remove({1, 2}));
+  }
+}
+
+void bad_queries_are_refused() {
+  Db db(nullptr, PANVEC_COSINE, 3);
+  CHECK_EQUAL(PANVEC_OK, db.add({1, 2}, {1, 2, 3, 4, 5, 6}));
+  Hits hits;
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, db.try_search({1, 2, 3}, 0, {}, hits, 5));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, db.try_search({1, 2, 3}, 2, {}, hits, 1));
+  CHECK_EQUAL(PANVEC_INVALID_VECTOR, db.try_search({1, NAN, 3}, 2, {}, hits));
+  CHECK(contains(db.error(), "component 1"));
+  CHECK_EQUAL(PANVEC_INVALID_VECTOR, db.try_search({0, 0, 0}, 2, {}, hits));
+  CHECK_EQUAL(std::size_t{2}, db.search({1, 2, 3}, 2).size());
+}
+
+// ---- Writes
+// ----------------------------------------------------------------------------------------------------------
+
+void a_refused_batch_changes_nothing() {
+  for (const int metric : kMetrics) {
+    Db db(nullptr, metric, 2);
+    CHECK_EQUAL(PANVEC_OK, db.add({5, 6}, {1, 2, 3, 4}));
+    CHECK_EQUAL(PANVEC_DUPLICATE_ID, db.add({7, 8, 6}, {1, 1, 1, 1, 1, 1}));
+    CHECK_EQUAL(std::int64_t{2}, db.bad_row());
+    CHECK(contains(db.error(), "id 6"));
+    CHECK_EQUAL(PANVEC_DUPLICATE_ID, db.add({7, 8, 7}, {1, 1, 1, 1, 1, 1}));
+    CHECK_EQUAL(PANVEC_INVALID_VECTOR, db.add({7, 8}, {1, 1, 1, INFINITY}));
+    CHECK_EQUAL(std::int64_t{1}, db.bad_row());
+    CHECK_EQUAL(1, db.bad_component());
+    if (metric == PANVEC_COSINE) {
+      CHECK_EQUAL(PANVEC_INVALID_VECTOR, db.add({7, 8}, {1, 1, 0, 0}));
+      CHECK_EQUAL(std::int64_t{1}, db.bad_row());
+      CHECK_EQUAL(-1, db.bad_component());
+    }
+    CHECK_EQUAL(std::int64_t{2}, db.size());
+    std::vector<float> row;
+    CHECK_EQUAL(PANVEC_NOT_FOUND, db.get(7, row));
+    CHECK_EQUAL(std::size_t{2}, db.search({1, 1}, 10).size());
+    CHECK_EQUAL(PANVEC_OK, db.add({7, 8}, {1, 1, 2, 2}));
+    CHECK_EQUAL(std::int64_t{4}, db.size());
+  }
+}
+
+void upsert_replaces_and_inserts() {
+  for (const int metric : kMetrics) {
+    Db db(nullptr, metric, 2);
+    Oracle oracle(metric, 2);
+    CHECK_EQUAL(PANVEC_OK, db.add({1, 2}, {1, 2, 3, 4}));
+    oracle.put({1, 2}, {1, 2, 3, 4});
+    CHECK_EQUAL(PANVEC_OK, db.add({2, 3, 3}, {9, 8, 7, 6, 5, 4}, true));
+    oracle.put({2, 3, 3}, {9, 8, 7, 6, 5, 4});
+    CHECK_EQUAL(std::int64_t{3}, db.size());
+    check_hits(oracle.search({1, 0}, 10), db.search({1, 0}, 10));
+  }
+}
+
+void a_transaction_over_slices_is_one() {
+  for (const int metric : kMetrics) {
+    Db db(nullptr, metric, 2);
+    CHECK_EQUAL(PANVEC_OK, db.add({1}, {1, 2}));
+    CHECK_EQUAL(PANVEC_OK, db.begin());
+    CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, db.begin());
+    CHECK_EQUAL(PANVEC_OK, db.add({2, 3}, {1, 2, 3, 4}));
+    CHECK_EQUAL(std::size_t{3}, db.search({1, 1}, 10).size());
+    CHECK_EQUAL(PANVEC_DUPLICATE_ID, db.add({4, 2}, {1, 2, 3, 4}));
+    CHECK_EQUAL(PANVEC_OK, db.rollback());
+    CHECK_EQUAL(std::int64_t{1}, db.size());
+    CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, db.commit());
+    CHECK_EQUAL(PANVEC_OK, db.begin());
+    CHECK_EQUAL(PANVEC_OK, db.add({2, 3}, {1, 2, 3, 4}));
+    CHECK_EQUAL(std::int64_t{1}, db.remove({1, 1, 99}));
+    CHECK_EQUAL(PANVEC_OK, db.commit());
+    CHECK_EQUAL(std::int64_t{2}, db.size());
+    CHECK_EQUAL(PANVEC_OK, db.add({4}, {1, 2}));
+  }
+}
+
+void churn_keeps_rows_and_answers_right() {
+  for (const int metric : kMetrics) {
+    Directory directory;
+    const std::string path = directory.file("churn.db");
+    constexpr int kDim = 8;
+    Db db(path.c_str(), metric, kDim);
+    Oracle oracle(metric, kDim);
+    for (int round = 0; round < 30; ++round) {
+      std::set<std::int64_t> drawn;
+      while (drawn.size() < 100) {
+        drawn.insert(random_below(1500) - 700);
+      }
+      const std::vector<std::int64_t> ids(drawn.begin(), drawn.end());
+      const auto vectors = random_vectors(100, kDim);
+      if (round % 3 == 2) {
+        const std::int64_t before = oracle.size();
+        oracle.remove(ids);
+        CHECK_EQUAL(before - oracle.size(), db.remove(ids));
+      } else {
+        CHECK_EQUAL(PANVEC_OK, db.add(ids, vectors, true));
+        oracle.put(ids, vectors);
+      }
+      CHECK_EQUAL(oracle.size(), db.size());
+      const auto query = random_vectors(1, kDim);
+      check_hits(oracle.search(query, 20), db.search(query, 20));
+    }
+    const auto all = consecutive_ids(1500, -700);
+    db.remove(all);
+    CHECK_EQUAL(std::int64_t{0}, db.size());
+    const auto vectors = random_vectors(1500, kDim);
+    CHECK_EQUAL(PANVEC_OK, db.add(all, vectors));
+    Oracle fresh(metric, kDim);
+    fresh.put(all, vectors);
+    const auto query = random_vectors(1, kDim);
+    check_hits(fresh.search(query, 20), db.search(query, 20));
+  }
+}
+
+void an_interrupt_ends_a_write_and_leaves_nothing_of_it() {
+  constexpr std::int64_t kRows = 3000;
+  const auto ids = consecutive_ids(kRows);
+  const auto vectors = random_vectors(kRows, 64);
+  for (int round = 0; round < 20; ++round) {
+    Db db(nullptr, PANVEC_L2, 64);
+    std::atomic<bool> stop{false};
+    std::thread interrupter([&] {
+      while (!stop) {
+        panvec_sqlitevec_interrupt(db.connection());
+      }
+    });
+    // An interrupt between two calls is forgotten, so the other thread may need a while to meet one.
+    int status = PANVEC_OK;
+    for (int i = 0; i < 1000 && status == PANVEC_OK; ++i) {
+      status = db.add(ids, vectors, true);
+    }
+    const std::string error = db.error();
+    stop = true;
+    interrupter.join();
+    CHECK_EQUAL(PANVEC_NATIVE, status);
+    CHECK_EQUAL(std::string("interrupted"), error);
+    CHECK_EQUAL(0, db.size() % kRows);
+    CHECK_EQUAL(PANVEC_OK, db.add(ids, vectors, true));
+    CHECK_EQUAL(kRows, db.size());
+  }
+}
+
+void an_interrupt_ends_a_search() {
+  for (const int metric : kMetrics) {
+    Db db(nullptr, metric, 64);
+    CHECK_EQUAL(PANVEC_OK, db.add(consecutive_ids(20000), random_vectors(20000, 64)));
+    std::atomic<bool> stop{false};
+    std::thread interrupter([&] {
+      while (!stop) {
+        panvec_sqlitevec_interrupt(db.connection());
+        std::this_thread::yield();
+      }
+    });
+    const auto query = random_vectors(1, 64);
+    int interrupted = 0;
+    for (int i = 0; i < 1000 && interrupted == 0; ++i) {
+      Hits hits;
+      std::int64_t ids[10];
+      float distances[10];
+      std::int64_t count = 0;
+      char error[200] = "";
+      const int status = panvec_sqlitevec_search(db.connection(), query.data(), 10, nullptr, 0, nullptr, 0, 0, ids,
+                                                 distances, 10, &count, error, sizeof error);
+      CHECK(status == PANVEC_OK || (status == PANVEC_NATIVE && std::strcmp(error, "interrupted") == 0));
+      interrupted += status == PANVEC_NATIVE;
+    }
+    stop = true;
+    interrupter.join();
+    CHECK_EQUAL(1, interrupted);
+    CHECK_EQUAL(std::size_t{10}, db.search(query, 10).size());
+  }
+}
+
+// ---- Files
+// -----------------------------------------------------------------------------------------------------------
+
+void a_file_keeps_its_rows_bit_for_bit() {
+  for (const int metric : kMetrics) {
+    Directory directory;
+    const std::string path = directory.file("a b%41?x=1#'.db");
+    Oracle oracle(metric, 5);
+    const auto ids = consecutive_ids(2000, -1000);
+    const auto vectors = random_vectors(2000, 5);
+    oracle.put(ids, vectors);
+    {
+      Db db(path.c_str(), metric, 5);
+      CHECK_EQUAL(PANVEC_OK, db.status());
+      CHECK_EQUAL(PANVEC_OK, db.add(ids, vectors));
+    }
+    CHECK_EQUAL(std::string("a b%41?x=1#'.db\n"), directory.listing());
+    Db db(path.c_str(), metric, 5);
+    CHECK_EQUAL(std::int64_t{2000}, db.size());
+    for (const std::int64_t id : ids) {
+      std::vector<float> row;
+      CHECK_EQUAL(PANVEC_OK, db.get(id, row));
+      CHECK(std::memcmp(oracle.row(id).data(), row.data(), row.size() * sizeof(float)) == 0);
+    }
+    std::int64_t database_bytes = 0;
+    std::int64_t cache_bytes = 0;
+    CHECK_EQUAL(PANVEC_OK, panvec_sqlitevec_memory(db.connection(), &database_bytes, &cache_bytes, nullptr, 0));
+    CHECK(database_bytes >= 2000 * 5 * 4);
+    CHECK(cache_bytes > 0);
+  }
+}
+
+// Opens and expects a refusal that leaves every file in the directory as it was.
+void check_refused(const Directory& directory, const std::string& path, int metric, int dim, int expected,
+                   const std::vector<std::string>& words) {
+  const std::string before = bytes_of(path);
+  const std::string listing = directory.listing();
+  for (const bool reader : {false, true}) {
+    Db db(path.c_str(), metric, dim, 50, reader);
+    if (db.status() != expected) {
+      std::fprintf(stderr, "%s: status %d: %s\n", path.c_str(), db.status(), db.error().c_str());
+    }
+    CHECK_EQUAL(expected, db.status());
+    for (const std::string& word : words) {
+      if (!contains(db.error(), word)) {
+        panvec::check::failed(__FILE__, __LINE__, "\"" + db.error() + "\" does not say \"" + word + "\"");
+      }
+    }
+  }
+  CHECK(before == bytes_of(path));
+  CHECK_EQUAL(listing, directory.listing());
+}
+
+void files_that_are_not_ours_are_refused_and_left_alone() {
+  Directory directory;
+  const std::string text = directory.file("notes.txt");
+  write_bytes(text, std::string(5000, 'x'));
+  check_refused(directory, text, PANVEC_L2, 3, PANVEC_FOREIGN_FILE, {text, "not a Panvec database"});
+  const std::string empty = directory.file("empty");
+  write_bytes(empty, "");
+  check_refused(directory, empty, PANVEC_L2, 3, PANVEC_FOREIGN_FILE, {empty, "0 bytes"});
+  const std::string shorter = directory.file("short");
+  write_bytes(shorter, "SQLite format 3");
+  check_refused(directory, shorter, PANVEC_L2, 3, PANVEC_FOREIGN_FILE, {shorter});
+  const std::string other = directory.file("other.db");
+  execute_sql(other, "CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+  check_refused(directory, other, PANVEC_L2, 3, PANVEC_FOREIGN_FILE, {other, "application_id is 0x00000000"});
+  execute_sql(other, "PRAGMA application_id = 252006674; PRAGMA journal_mode = WAL; INSERT INTO t VALUES (2)");
+  check_refused(directory, other, PANVEC_L2, 3, PANVEC_FOREIGN_FILE, {other, "application_id is 0x0f055112"});
+  check_refused(directory, directory.path(), PANVEC_L2, 3, PANVEC_FOREIGN_FILE, {"directory"});
+}
+
+void another_metric_dimension_or_format_is_refused() {
+  Directory directory;
+  const std::string path = directory.file("v.db");
+  {
+    Db db(path.c_str(), PANVEC_COSINE, 12);
+    CHECK_EQUAL(PANVEC_OK, db.add({1}, random_vectors(1, 12)));
+  }
+  check_refused(directory, path, PANVEC_L2, 12, PANVEC_FOREIGN_FILE, {"COSINE", "L2"});
+  check_refused(directory, path, PANVEC_COSINE, 13, PANVEC_FOREIGN_FILE, {"12", "13"});
+  std::string bytes = bytes_of(path);
+  bytes[60] = 2;
+  const std::string newer = directory.file("newer.db");
+  write_bytes(newer, bytes);
+  check_refused(directory, newer, PANVEC_COSINE, 12, PANVEC_FOREIGN_FILE, {"format 2"});
+  // A WAL that waits to be written back stays as it is as well.
+  const std::string live = directory.file("live.db");
+  Child writer([&](const auto& announce) {
+    Db db(live.c_str(), PANVEC_L2, 3);
+    CHECK_EQUAL(PANVEC_OK, db.add({1}, {1, 2, 3}));
+    announce();
+    pause();
+  });
+  writer.wait_until_ready();
+  writer.kill();
+  const std::string wal = bytes_of(live + "-wal");
+  CHECK(!wal.empty());
+  check_refused(directory, live, PANVEC_DOT, 3, PANVEC_FOREIGN_FILE, {"L2", "DOT"});
+  CHECK(wal == bytes_of(live + "-wal"));
+}
+
+void damaged_files_are_refused_and_left_alone() {
+  Directory directory;
+  const std::string path = directory.file("v.db");
+  for (const int metric : {PANVEC_L2, PANVEC_DOT}) {
+    unlink(path.c_str());
+    {
+      Db db(path.c_str(), metric, 16);
+      CHECK_EQUAL(PANVEC_OK, db.add(consecutive_ids(3000), random_vectors(3000, 16)));
+    }
+    const std::string good = bytes_of(path);
+    const std::string bad = directory.file("bad.db");
+    write_bytes(bad, good.substr(0, good.size() / 2));
+    check_refused(directory, bad, metric, 16, PANVEC_CORRUPT, {bad, "SQLite code 11"});
+    write_bytes(bad, good.substr(0, 100) + std::string(good.size() - 100, '\x5a'));
+    check_refused(directory, bad, metric, 16, PANVEC_CORRUPT, {bad});
+    std::string header = good;
+    header[16] = 3;  // no page size
+    write_bytes(bad, header);
+    check_refused(directory, bad, metric, 16, PANVEC_CORRUPT, {bad});
+    write_bytes(bad, good);
+    execute_sql(bad, "DROP TABLE panvec_meta");
+    check_refused(directory, bad, metric, 16, PANVEC_CORRUPT, {bad, "panvec_meta"});
+    unlink(bad.c_str());
+  }
+}
+
+// Random damage may go unnoticed, as SQLite keeps no checksums, but it must never crash.
+void random_damage_never_crashes() {
+  Directory directory;
+  const std::string path = directory.file("v.db");
+  {
+    Db db(path.c_str(), PANVEC_L2, 4);
+    CHECK_EQUAL(PANVEC_OK, db.add(consecutive_ids(300), random_vectors(300, 4)));
+  }
+  const std::string good = bytes_of(path);
+  for (int i = 0; i < 100; ++i) {
+    std::string bytes = good;
+    for (int flips = 0; flips < 8; ++flips) {
+      // Most of the file is one half-empty chunk; the interesting bytes are at the pages' ends.
+      const std::size_t page = static_cast<std::size_t>(random_below(static_cast<std::int64_t>(bytes.size() / 16384)));
+      const std::int64_t offset = i % 2 == 0   ? random_below(16384)
+                                  : i % 4 == 1 ? random_below(120)
+                                               : 16383 - random_below(600);
+      bytes[page * 16384 + static_cast<std::size_t>(offset)] ^= static_cast<char>(1 << random_below(8));
+    }
+    const std::string bad = directory.file("bad.db");
+    write_bytes(bad, bytes);
+    Child child([&](const auto&) {
+      Db db(bad.c_str(), PANVEC_L2, 4, 50);
+      if (db.status() == PANVEC_OK) {
+        Hits hits;
+        std::vector<float> row;
+        db.try_search({1, 2, 3, 4}, 5, {}, hits, 1000);
+        db.get(7, row);
+        db.add({1000000}, {1, 2, 3, 4});
+      }
+    });
+    child.check_success();
+    unlink(bad.c_str());
+    unlink((bad + "-wal").c_str());
+    unlink((bad + "-shm").c_str());
+  }
+}
+
+void a_missing_directory_or_file_is_named() {
+  Directory directory;
+  const std::string path = directory.file("none/v.db");
+  Db db(path.c_str(), PANVEC_L2, 3);
+  CHECK_EQUAL(PANVEC_IO, db.status());
+  CHECK(contains(db.error(), directory.file("none") + " does not exist"));
+  Db reader(directory.file("v.db").c_str(), PANVEC_L2, 3, 50, true);
+  CHECK_EQUAL(PANVEC_IO, reader.status());
+  CHECK(contains(reader.error(), "no such file"));
+  CHECK_EQUAL(std::string(""), directory.listing());
+  Db unnamed("", PANVEC_L2, 3);
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, unnamed.status());
+}
+
+void a_file_locked_by_another_process_is_busy() {
+  for (const char* lock : {"BEGIN IMMEDIATE", "BEGIN EXCLUSIVE",
+                           "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; "
+                           "UPDATE panvec_meta SET value = value; COMMIT"}) {
+    Directory directory;
+    const std::string path = directory.file("v.db");
+    {
+      Db db(path.c_str(), PANVEC_L2, 3);
+      CHECK_EQUAL(PANVEC_OK, db.add({1}, {1, 2, 3}));
+    }
+    const std::string before = bytes_of(path);
+    Child holder([&](const auto& announce) {
+      sqlite3* database = nullptr;
+      CHECK_EQUAL(SQLITE_OK, sqlite3_open(path.c_str(), &database));
+      CHECK_EQUAL(SQLITE_OK, sqlite3_exec(database, lock, nullptr, nullptr, nullptr));
+      announce();
+      pause();
+    });
+    holder.wait_until_ready();
+    {
+      Db db(path.c_str(), PANVEC_L2, 3, 50);
+      CHECK_EQUAL(PANVEC_BUSY, db.status());
+      CHECK(contains(db.error(), path));
+      CHECK(contains(db.error(), "locked"));
+    }
+    CHECK(before == bytes_of(path));
+    holder.kill();
+    Db db(path.c_str(), PANVEC_L2, 3, 50);
+    CHECK_EQUAL(PANVEC_OK, db.status());
+    CHECK_EQUAL(std::int64_t{1}, db.size());
+  }
+}
+
+void a_writer_waits_for_another_or_is_busy() {
+  Directory directory;
+  const std::string path = directory.file("v.db");
+  Db first(path.c_str(), PANVEC_L2, 3);
+  Db second(path.c_str(), PANVEC_L2, 3, 50);
+  CHECK_EQUAL(PANVEC_OK, second.status());
+  CHECK_EQUAL(PANVEC_OK, first.begin());
+  CHECK_EQUAL(PANVEC_BUSY, second.add({1}, {1, 2, 3}));
+  CHECK_EQUAL(PANVEC_BUSY, second.begin());
+  CHECK_EQUAL(PANVEC_OK, first.add({2}, {1, 2, 3}));
+  CHECK_EQUAL(PANVEC_OK, first.commit());
+  CHECK_EQUAL(PANVEC_OK, second.add({1}, {1, 2, 3}));
+  CHECK_EQUAL(std::int64_t{2}, first.size());
+}
+
+void read_only_files_and_directories_are_refused() {
+  Directory directory;
+  const std::string path = directory.file("v.db");
+  const std::string fresh = directory.file("fresh.db");
+  {
+    Db db(path.c_str(), PANVEC_L2, 3);
+    CHECK_EQUAL(PANVEC_OK, db.add({1}, {1, 2, 3}));
+  }
+  const auto expect_read_only = [&](const std::string& file, const std::string& word) {
+    Child child([&](const auto&) {
+      if (getuid() == 0) {  // no permission stops the superuser
+        CHECK_EQUAL(0, setgid(65534));
+        CHECK_EQUAL(0, setuid(65534));
+      }
+      Db db(file.c_str(), PANVEC_L2, 3, 50);
+      CHECK_EQUAL(PANVEC_READ_ONLY, db.status());
+      CHECK(contains(db.error(), word));
+    });
+    child.check_success();
+  };
+  const std::string before = bytes_of(path);
+  CHECK_EQUAL(0, chmod(path.c_str(), 0444));
+  CHECK_EQUAL(0, chmod(directory.path().c_str(), 0777));
+  expect_read_only(path, path);
+  CHECK_EQUAL(0, chmod(path.c_str(), 0666));
+  CHECK_EQUAL(0, chmod(directory.path().c_str(), 0555));
+  expect_read_only(path, directory.path());
+  expect_read_only(fresh, directory.path());
+  CHECK(before == bytes_of(path));
+  CHECK_EQUAL(std::string("v.db\n"), directory.listing());
+}
+
+void readers_see_whole_commits_beside_a_writer() {
+  for (const int metric : kMetrics) {
+    Directory directory;
+    const std::string path = directory.file("v.db");
+    constexpr int kDim = 8;
+    Db writer(path.c_str(), metric, kDim);
+    CHECK_EQUAL(PANVEC_OK, writer.add(consecutive_ids(10), random_vectors(10, kDim)));
+    std::atomic<bool> done{false};
+    std::vector<std::thread> readers;
+    for (int i = 0; i < 2; ++i) {
+      readers.emplace_back([&, i] {
+        Db reader(path.c_str(), metric, kDim, Db::kTimeoutMs, true);
+        CHECK_EQUAL(PANVEC_OK, reader.status());
+        const std::vector<float> query(kDim, static_cast<float>(1 + i));
+        std::vector<std::int64_t> ids(5000);
+        std::vector<float> distances(5000);
+        std::int64_t last = 0;
+        do {
+          std::int64_t count = -1;
+          CHECK_EQUAL(PANVEC_OK,
+                      panvec_sqlitevec_search(reader.connection(), query.data(), 5000, nullptr, 0, nullptr, 0, 0,
+                                              ids.data(), distances.data(), 5000, &count, nullptr, 0));
+          CHECK_EQUAL(0, count % 10);
+          CHECK(count >= last);
+          last = count;
+        } while (!done);
+      });
+    }
+    for (std::int64_t batch = 1; batch <= 60; ++batch) {
+      CHECK_EQUAL(PANVEC_OK, writer.add(consecutive_ids(10, batch * 10), random_vectors(10, kDim)));
+    }
+    done = true;
+    for (std::thread& reader : readers) {
+      reader.join();
+    }
+    Db reader(path.c_str(), metric, kDim, Db::kTimeoutMs, true);
+    CHECK_EQUAL(std::int64_t{610}, reader.size());
+    CHECK_EQUAL(PANVEC_READ_ONLY, reader.add({1}, random_vectors(1, kDim)));
+    CHECK_EQUAL(PANVEC_READ_ONLY, reader.begin());
+  }
+}
+
+// A reader's statements must not keep its first snapshot.
+void a_reader_sees_what_is_committed_between_its_searches() {
+  Directory directory;
+  const std::string path = directory.file("v.db");
+  Db writer(path.c_str(), PANVEC_L2, 2);
+  Db reader(path.c_str(), PANVEC_L2, 2, 50, true);
+  for (std::int64_t id = 1; id <= 5; ++id) {
+    CHECK_EQUAL(PANVEC_OK, writer.add({id}, {static_cast<float>(id), 0}));
+    CHECK_EQUAL(static_cast<std::size_t>(id), reader.search({0, 0}, 10).size());
+    CHECK_EQUAL(id, reader.size());
+    std::vector<float> row;
+    CHECK_EQUAL(PANVEC_OK, reader.get(id, row));
+  }
+}
+
+void a_writer_killed_at_any_moment_leaves_whole_batches() {
+  for (const int metric : kMetrics) {
+    Directory directory;
+    const std::string path = directory.file("v.db");
+    for (int round = 0; round < 4; ++round) {
+      Child writer([&](const auto& announce) {
+        Db db(path.c_str(), metric, 16);
+        CHECK_EQUAL(PANVEC_OK, db.status());
+        for (std::int64_t at = db.size();; at += 100) {
+          CHECK_EQUAL(PANVEC_OK, db.add(consecutive_ids(100, at), random_vectors(100, 16)));
+          announce();
+        }
+      });
+      for (std::int64_t batches = 1 + random_below(20); batches > 0; --batches) {
+        writer.wait_until_ready();
+      }
+      give_way(random_below(2000));
+      writer.kill();
+      Db db(path.c_str(), metric, 16);
+      CHECK_EQUAL(PANVEC_OK, db.status());
+      CHECK_EQUAL(0, db.size() % 100);
+      CHECK_EQUAL(static_cast<std::size_t>(db.size()), db.search(random_vectors(1, 16), 1000000).size());
+    }
+  }
+}
+
+void a_creation_killed_at_any_moment_leaves_nothing_or_a_database() {
+  for (int round = 0; round < 15; ++round) {
+    Directory directory;
+    const std::string path = directory.file("v.db");
+    Child creator([&](const auto& announce) {
+      announce();
+      Db db(path.c_str(), PANVEC_COSINE, 16);
+      pause();
+    });
+    creator.wait_until_ready();
+    give_way(random_below(4000));
+    creator.kill();
+    Db db(path.c_str(), PANVEC_COSINE, 16);
+    CHECK_EQUAL(std::string(), db.error());
+    CHECK_EQUAL(PANVEC_OK, db.add({1}, random_vectors(1, 16)));
+  }
+}
+
+void many_creators_at_once_share_one_database() {
+  for (int round = 0; round < 5; ++round) {
+    Directory directory;
+    const std::string path = directory.file("v.db");
+    std::vector<std::thread> creators;
+    for (std::int64_t i = 0; i < 4; ++i) {
+      creators.emplace_back([&, i] {
+        Db db(path.c_str(), PANVEC_L2, 2);
+        CHECK_EQUAL(std::string(), db.error());
+        CHECK_EQUAL(PANVEC_OK, db.add({i}, {1, 2}));
+      });
+    }
+    for (std::thread& creator : creators) {
+      creator.join();
+    }
+    CHECK_EQUAL(std::string("v.db\n"), directory.listing());
+    Db db(path.c_str(), PANVEC_L2, 2);
+    CHECK_EQUAL(std::int64_t{4}, db.size());
+  }
+}
+
+// A limit on the size of files stands in for a full disk.
+void a_write_that_the_disk_refuses_is_undone() {
+  for (const int metric : kMetrics) {
+    Directory directory;
+    const std::string path = directory.file("v.db");
+    Child child([&](const auto&) {
+      signal(SIGXFSZ, SIG_IGN);
+      Db db(path.c_str(), metric, 100);
+      CHECK_EQUAL(PANVEC_OK, db.add(consecutive_ids(10), random_vectors(10, 100)));
+      const rlimit limit{2 << 20, 2 << 20};
+      CHECK_EQUAL(0, setrlimit(RLIMIT_FSIZE, &limit));
+      // Larger than the page cache, so that pages are written before the commit as well.
+      for (const std::int64_t rows : {std::int64_t{8000}, std::int64_t{50000}}) {
+        const auto ids = consecutive_ids(rows, 1000);
+        const std::vector<float> vectors(static_cast<std::size_t>(rows * 100), 0.5F);
+        CHECK_EQUAL(PANVEC_IO, db.add(ids, vectors));
+        CHECK(contains(db.error(), path));
+        CHECK_EQUAL(std::int64_t{10}, db.size());
+        CHECK_EQUAL(PANVEC_OK, db.begin());
+        const int added = db.add(ids, vectors);
+        CHECK_EQUAL(rows == 8000 ? PANVEC_OK : PANVEC_IO, added);
+        // SQLite has undone everything by itself: what comes now must not be kept on its own.
+        CHECK_EQUAL(added == PANVEC_OK, db.add({500000}, random_vectors(1, 100)) == PANVEC_OK);
+        CHECK(db.commit() != PANVEC_OK);
+        CHECK_EQUAL(PANVEC_OK, db.rollback());
+        CHECK_EQUAL(std::int64_t{10}, db.size());
+      }
+      CHECK_EQUAL(PANVEC_OK, db.add({7777}, random_vectors(1, 100)));
+    });
+    child.check_success();
+    Db db(path.c_str(), metric, 100);
+    CHECK_EQUAL(std::int64_t{11}, db.size());
+  }
+}
+
+void bad_arguments_of_open_are_refused() {
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, Db(nullptr, 3, 3).status());
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, Db(nullptr, PANVEC_L2, 0).status());
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, Db(nullptr, PANVEC_L2, 8193).status());
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, Db(nullptr, PANVEC_L2, 3, 50, true).status());
+}
+
+void versions_are_told() {
+  CHECK_EQUAL(PANVEC_ABI_VERSION, panvec_sqlitevec_abi_version());
+  CHECK_EQUAL(std::string("0.1.9"), panvec_sqlitevec_upstream_version());
+  CHECK_EQUAL(std::string(SQLITE_VERSION), panvec_sqlitevec_sqlite_version());
+  char error[200] = "";
+  CHECK_EQUAL(PANVEC_UNSUPPORTED, panvec_sqlitevec_set_simd_level("mmx", error, sizeof error));
+  CHECK(contains(error, "baseline"));
+  CHECK_EQUAL(PANVEC_OK, panvec_sqlitevec_set_simd_level("auto", error, sizeof error));
+}
+
+}  // namespace
+
+#define RUN(test) panvec::check::run(#test, test)
+
+int main(int argc, char** argv) {
+  const std::uint64_t seed = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : std::random_device{}();
+  std::printf("seed %llu (give it as the argument to repeat this run)\n", static_cast<unsigned long long>(seed));
+  random_bits.seed(seed);
+  RUN(versions_are_told);
+  RUN(bad_arguments_of_open_are_refused);
+  RUN(sqlite_vec_distances_keep_within_the_bound);
+  RUN(searches_are_exact_on_every_metric_and_dimension);
+  RUN(searches_are_exact_where_float_distances_cannot_tell_rows_apart);
+  RUN(equal_distances_are_ordered_by_id);
+  RUN(more_than_4096_neighbours_are_found);
+  RUN(extreme_components_are_searched_exactly);
+  RUN(ids_may_be_any_int64);
+  RUN(id_lists_filter_exactly_at_any_selectivity);
+  RUN(filters_hold_for_ids_that_agree_in_their_low_bits);
+  RUN(filters_of_none_one_two_and_100000_ids_hold);
+  RUN(bitmaps_filter_exactly);
+  RUN(a_bitmap_beyond_the_largest_id_stops_there);
+  RUN(an_empty_table_finds_nothing);
+  RUN(bad_queries_are_refused);
+  RUN(a_refused_batch_changes_nothing);
+  RUN(upsert_replaces_and_inserts);
+  RUN(a_transaction_over_slices_is_one);
+  RUN(churn_keeps_rows_and_answers_right);
+  RUN(an_interrupt_ends_a_write_and_leaves_nothing_of_it);
+  RUN(an_interrupt_ends_a_search);
+  RUN(a_file_keeps_its_rows_bit_for_bit);
+  RUN(files_that_are_not_ours_are_refused_and_left_alone);
+  RUN(another_metric_dimension_or_format_is_refused);
+  RUN(damaged_files_are_refused_and_left_alone);
+  RUN(random_damage_never_crashes);
+  RUN(a_missing_directory_or_file_is_named);
+  RUN(a_file_locked_by_another_process_is_busy);
+  RUN(a_writer_waits_for_another_or_is_busy);
+  RUN(read_only_files_and_directories_are_refused);
+  RUN(readers_see_whole_commits_beside_a_writer);
+  RUN(a_reader_sees_what_is_committed_between_its_searches);
+  RUN(a_writer_killed_at_any_moment_leaves_whole_batches);
+  RUN(a_creation_killed_at_any_moment_leaves_nothing_or_a_database);
+  RUN(many_creators_at_once_share_one_database);
+  RUN(a_write_that_the_disk_refuses_is_undone);
+  std::printf("all well\n");
+  return 0;
+}

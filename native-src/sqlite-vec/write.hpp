@@ -1,0 +1,27 @@
+// Writes: all-or-nothing, each in a transaction of its own or in the caller's.
+#pragma once
+
+#include <cstdint>
+
+#include "connection.hpp"
+
+namespace panvec::sqlitevec {
+
+enum class OnExisting { kRefuse, kReplace };
+
+// The row that a refused batch is refused for; -1 where it does not apply.
+struct BadRow {
+  std::int64_t row = -1;
+  std::int32_t component = -1;
+};
+
+void add(Connection& connection, const std::int64_t* ids, const float* rows, std::int64_t count, OnExisting on_existing,
+         BadRow& bad);
+// Returns how many of them existed.
+std::int64_t remove(Connection& connection, const std::int64_t* ids, std::int64_t count);
+
+void begin_batch(Connection& connection);
+void commit_batch(Connection& connection);
+void rollback_batch(Connection& connection);
+
+}  // namespace panvec::sqlitevec
