@@ -95,18 +95,19 @@ ExactScan::ExactScan(Metric metric, SimdLevel level, SlotRows rows, double max_r
   update_cutoff();
 }
 
-// A row may be passed over when its reported distance is certainly above the k-th, D. Not merely not below: rows at the same
-// float are ordered by id. Rounding to float is monotone, so that holds as soon as the double before rounding is at least
-// `next`, the float after D. For L2 the double is sqrt(s), so s >= next^2 is enough, for DOT -s >= next, for COSINE
-// 1 - s >= next with next <= 2 because of the clamp; s is the reference sum. The factors of 1 + 1e-12 and 2^-50 are for the
-// double arithmetic of this function.
+// A row may be passed over when its reported distance is certainly above the k-th, D. Not merely not below: rows at the
+// same float are ordered by id. Rounding to float is monotone, so that holds as soon as the double before rounding is
+// at least `next`, the float after D. For L2 the double is sqrt(s), so s >= next^2 is enough, for DOT -s >= next, for
+// COSINE 1 - s >= next with next <= 2 because of the clamp; s is the reference sum. The factors of 1 + 1e-12 and 2^-50
+// are for the double arithmetic of this function.
 void ExactScan::update_cutoff() {
   const double next = top_.full() ? std::nextafterf(top_.worst(), kInfinity) : kInfinity;
   switch (metric_) {
     case Metric::kL2:
       // (float) value <= (1 + e) s + slack; e may be infinite for absurd dimensions, then nothing is passed over.
       cutoff_ = std::isinf(next) ? kInfinity
-                                 : rounded_up((next * next * (1.0 + 2.0 * relative_error_) + absolute_error_) * (1.0 + 1e-12));
+                                 : rounded_up((next * next * (1.0 + 2.0 * relative_error_) + absolute_error_) *
+                                              (1.0 + 1e-12));
       break;
     case Metric::kCosine:
       cutoff_ = next > 2.0 ? -kInfinity
@@ -114,7 +115,8 @@ void ExactScan::update_cutoff() {
       break;
     case Metric::kDot:
       cutoff_ = std::isinf(next) ? -kInfinity
-                                 : rounded_down(-next - absolute_error_ * (1.0 + 1e-12) - std::ldexp(std::fabs(next), -50));
+                                 : rounded_down(-next - absolute_error_ * (1.0 + 1e-12) -
+                                                std::ldexp(std::fabs(next), -50));
       break;
   }
 }

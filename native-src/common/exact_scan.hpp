@@ -28,8 +28,8 @@ struct SlotRows {
   }
 };
 
-// Which slots may be returned: neither dead (NULL, or one page pointer for every kSlotsPerPage slots, itself NULL when none of
-// them is dead) nor outside the filter (NULL: all allowed).
+// Which slots may be returned: neither dead (NULL, or one page pointer for every kSlotsPerPage slots, itself NULL when
+// none of them is dead) nor outside the filter (NULL: all allowed).
 struct SlotSet {
   const std::uint64_t* const* dead_pages = nullptr;
   const std::uint64_t* filter = nullptr;
@@ -78,7 +78,8 @@ class TopK {
 
 class ExactScan {
  public:
-  // `query` is checked, and a unit vector for COSINE; `max_row_norm` is at least the norm of every row that will be seen.
+  // `query` is checked, and a unit vector for COSINE; `max_row_norm` is at least the norm of every row that will be
+  // seen.
   ExactScan(Metric metric, SimdLevel level, SlotRows rows, double max_row_norm, const float* query,
             const std::int64_t* const* id_pages, TopK top);
 
@@ -105,7 +106,8 @@ class ExactScan {
   std::size_t ahead_;  // rows are fetched this many before their use
   double relative_error_;
   double absolute_error_;
-  // A finite float value beyond it proves that the row is farther than the k-th: above for L2, below for inner products.
+  // A finite float value beyond it proves that the row is farther than the k-th: above for L2, below for inner
+  // products.
   float cutoff_;
 };
 

@@ -161,7 +161,8 @@ Hits oracle(const Set& set, const Chosen& chosen, std::int64_t from, std::int64_
 }
 
 struct Result {
-  explicit Result(std::int32_t k) : ids(static_cast<std::size_t>(k), -777), distances(static_cast<std::size_t>(k)), k(k) {}
+  explicit Result(std::int32_t k)
+      : ids(static_cast<std::size_t>(k), -777), distances(static_cast<std::size_t>(k)), k(k) {}
   std::vector<std::int64_t> ids;
   std::vector<float> distances;
   std::int32_t count = 0;

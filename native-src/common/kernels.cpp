@@ -75,8 +75,8 @@ constexpr std::int32_t kNotChosen = -1;
 std::atomic<std::int32_t> chosen_level{kNotChosen};
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Ranking kernels. ranking_error relies on their shape: at least 16 running sums, at most 3 extra steps for whole blocks,
-// one for the rest, and a reduction as a tree.
+// Ranking kernels. ranking_error relies on their shape: at least 16 running sums, at most 3 extra steps for whole
+// blocks, one for the rest, and a reduction as a tree.
 
 constexpr std::size_t kLanes = 16;
 
@@ -372,11 +372,12 @@ RankingKernel inner_product_kernel(SimdLevel level) noexcept {
   return inner_product_baseline;
 }
 
-// Each product reaches the result through at most D roundings, so the error is at most gamma(D) = D u / (1 - D u) of the sum
-// of absolute terms, u = 2^-24 (Higham, Accuracy and Stability of Numerical Algorithms, lemma 3.1). D counts: 2 for a
-// difference that enters squared, 1 for the product (0 when fused); n / 16 for the running sum of a lane (no kernel
-// has fewer than 16 of them), 3 for whole blocks left over, 3 for the rest (NEON: a scalar sum; the others one masked
-// step), and 6 for the tree (AVX-512: two levels over four registers, four within one; NEON: 2 + 2 + 1). In all 15 + n / 16.
+// Each product reaches the result through at most D roundings, so the error is at most gamma(D) = D u / (1 - D u) of
+// the sum of absolute terms, u = 2^-24 (Higham, Accuracy and Stability of Numerical Algorithms, lemma 3.1). D counts: 2
+// for a difference that enters squared, 1 for the product (0 when fused); n / 16 for the running sum of a lane (no
+// kernel has fewer than 16 of them), 3 for whole blocks left over, 3 for the rest (NEON: a scalar sum; the others one
+// masked step), and 6 for the tree (AVX-512: two levels over four registers, four within one; NEON: 2 + 2 + 1). In all
+// 15 + n / 16.
 double ranking_error(std::size_t n) noexcept {
   const double roundings = 15.0 + static_cast<double>(n / kLanes);
   const double scaled = std::ldexp(roundings, -24);
@@ -412,7 +413,8 @@ float reference_distance(Metric metric, const float* a, const float* b, std::siz
     case Metric::kDot:
       break;
   }
-  return static_cast<float>(-reference_dot(a, b, n) + 0.0);
+  // Added after rounding, which can make a -0 of its own.
+  return static_cast<float>(-reference_dot(a, b, n)) + 0.0f;
 }
 
 std::int64_t first_non_finite(const float* vector, std::size_t n) noexcept {

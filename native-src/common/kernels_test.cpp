@@ -97,7 +97,7 @@ void reference_kernels_equal_the_formula_bit_for_bit() {
         CHECK(same_bits(dot, reference_dot(a.data(), b.data(), n)));
         CHECK(same_bits(l2, reference_l2_squared(a.data(), b.data(), n)));
         CHECK(same_bits(static_cast<float>(std::sqrt(l2)), reference_distance(Metric::kL2, a.data(), b.data(), n)));
-        CHECK(same_bits(static_cast<float>(0.0 - dot), reference_distance(Metric::kDot, a.data(), b.data(), n)));
+        CHECK(same_bits(static_cast<float>(-dot) + 0.0f, reference_distance(Metric::kDot, a.data(), b.data(), n)));
         const float cosine = reference_distance(Metric::kCosine, a.data(), b.data(), n);
         CHECK(same_bits(static_cast<float>(std::fmin(std::fmax(1.0 - dot, 0.0), 2.0)), cosine));
       }
@@ -112,6 +112,10 @@ void a_zero_inner_product_is_never_negative_zero() {
   const float a[] = {0.0f, -0.0f, 1.0f};
   const float b[] = {1.0f, 1.0f, 0.0f};
   CHECK(!std::signbit(reference_distance(Metric::kDot, a, b, 3)));
+  // Too small for a float, so that rounding makes the zero.
+  const float tiny = 0x1p-149f;
+  const float quarter = 0.25f;
+  CHECK(!std::signbit(reference_distance(Metric::kDot, &tiny, &quarter, 1)));
 }
 
 void unit_vectors_are_rounded_once_from_double() {

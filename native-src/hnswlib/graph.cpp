@@ -116,8 +116,8 @@ std::size_t Graph::memory_bytes() const {
   return sizeof(Graph) + max_elements_ * per_slot + upper_bytes_.load(std::memory_order_relaxed);
 }
 
-// hnswlib's resizeIndex cannot be used: a failure half-way leaves its parts at different sizes. Here a failure at most leaves
-// a block larger than need be.
+// hnswlib's resizeIndex cannot be used: a failure half-way leaves its parts at different sizes. Here a failure at most
+// leaves a block larger than need be.
 void Graph::reserve(std::size_t capacity) {
   if (capacity <= max_elements_) return;
   if (capacity > std::numeric_limits<std::size_t>::max() / size_data_per_element_) throw std::bad_alloc();
@@ -145,15 +145,13 @@ bool Graph::stage(std::int64_t first_slot, const float* rows, std::int64_t count
     const float* row = rows + static_cast<std::size_t>(i) * dim;
     const auto slot = static_cast<hnswlib::tableint>(first_slot + i);
     auto* stored = reinterpret_cast<float*>(getDataByInternalId(slot));
-    bad = {i, first_non_finite(row, dim)};
+    // The copy is what is checked: the caller may change its memory meanwhile.
+    std::memcpy(stored, row, dim * sizeof(float));
+    bad = {i, first_non_finite(stored, dim)};
     if (bad.component >= 0) return false;
-    if (space_->metric() == Metric::kCosine) {
-      if (!reference_unit(row, dim, stored)) return false;
-    } else {
-      std::memcpy(stored, row, dim * sizeof(float));
-    }
+    if (space_->metric() == Metric::kCosine && !reference_unit(stored, dim, stored)) return false;
     if (space_->metric() == Metric::kDot) {
-      max_norm = std::max(max_norm, std::sqrt(reference_dot(row, row, dim)) * (1.0 + 1e-9));
+      max_norm = std::max(max_norm, std::sqrt(reference_dot(stored, stored, dim)) * (1.0 + 1e-9));
     }
     setExternalLabel(slot, slot);
   }
@@ -189,8 +187,8 @@ std::uint32_t Graph::nearest_above(std::uint32_t entry, int from_level, int to_l
   return nearest;
 }
 
-// addPoint without labels. Whatever throws in here leaves every list it has touched complete and the slot's own lists with a
-// way on at all its levels, so that the graph can be walked as before.
+// addPoint without labels. Whatever throws in here leaves every list it has touched complete and the slot's own lists
+// with a way on at all its levels, so that the graph can be walked as before.
 void Graph::insert(std::uint32_t slot) {
   const int level = level_of(slot);
   const std::lock_guard<std::mutex> own_lists(link_list_locks_[slot]);

@@ -22,7 +22,8 @@ namespace panvec {
 // "is NaN", "is infinite" or, for component -1, what is wrong with a zero vector.
 std::string describe_bad_component(const float* vector, std::int64_t component);
 
-// Ranks by our kernels: squared L2, or the negated inner product, which for unit vectors orders like the cosine distance.
+// Ranks by our kernels: squared L2, or the negated inner product, which for unit vectors orders like the cosine
+// distance.
 class RankingSpace final : public hnswlib::SpaceInterface<float> {
  public:
   RankingSpace(Metric metric, SimdLevel level, std::size_t dim);

@@ -153,8 +153,9 @@ void report(const Graph& graph, const float* query, const std::int64_t* const* i
     const std::uint32_t slot = best[i].slot;
     hits.push_back({reference_distance(space.metric(), query, rows.row(slot), space.dim()), id_of(id_pages, slot)});
   }
-  std::sort(hits.begin(), hits.end(),
-            [](const Hit& a, const Hit& b) { return a.distance != b.distance ? a.distance < b.distance : a.id < b.id; });
+  std::sort(hits.begin(), hits.end(), [](const Hit& a, const Hit& b) {
+    return a.distance != b.distance ? a.distance < b.distance : a.id < b.id;
+  });
   for (std::size_t i = 0; i < count; ++i) {
     ids[i] = hits[i].id;
     distances[i] = hits[i].distance;
@@ -270,8 +271,7 @@ std::int32_t panvec_hnswlib_search(const panvec_hnswlib* index, std::int64_t slo
     const Version version{slot_count, {dead_pages, filter}};
     // No list is longer than the slots are many, whatever k and ef are.
     const std::int64_t wanted = std::min<std::int64_t>(k, slot_count);
-    const std::int64_t most_hits = filter == nullptr ? std::min(wanted, live_count) : wanted;
-    if (most_hits <= 0) return;
+    if (wanted == 0 || live_count <= 0) return;
 
     std::size_t found = 0;
     const Candidate* best = nullptr;
@@ -281,9 +281,9 @@ std::int32_t panvec_hnswlib_search(const panvec_hnswlib* index, std::int64_t slo
       const std::int64_t width = std::min(std::max<std::int64_t>(ef, wanted), graph.linked());
       found = walk(graph, unit, version, static_cast<std::size_t>(width), scratch, best);
     }
-    if (found >= static_cast<std::size_t>(most_hits)) {
-      report(graph, unit, id_pages, best, static_cast<std::size_t>(most_hits), scratch, ids, distances);
-      *count = static_cast<std::int32_t>(most_hits);
+    if (found >= static_cast<std::size_t>(wanted)) {
+      report(graph, unit, id_pages, best, static_cast<std::size_t>(wanted), scratch, ids, distances);
+      *count = static_cast<std::int32_t>(wanted);
       return;
     }
     *completed = 1;

@@ -44,9 +44,17 @@ __attribute__((noinline)) void operator delete[](void* block) noexcept { std::fr
 __attribute__((noinline)) void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 __attribute__((noinline)) void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
 
-// What the sanitizers ask for. hnswlib forgets a visited list when its search runs out of memory, the one leak that we cannot
-// close from outside; and a request for too much memory is answered, not fatal.
-extern "C" const char* __lsan_default_suppressions() { return "leak:searchBaseLayer\nleak:getFreeVisitedList\n"; }
+// hnswlib forgets a visited list when its search runs out of memory, the one leak that we cannot close from outside.
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/lsan_interface.h>
+using LeaksUncounted = __lsan::ScopedDisabler;
+#else
+struct LeaksUncounted {
+  LeaksUncounted() {}
+};
+#endif
+
+// Under the address sanitizer a request for too much memory is to be answered, not fatal.
 extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
 
 namespace {
@@ -63,7 +71,8 @@ void ok(std::int32_t status) {
 // An index with the version that an engine would keep for it: ids, dead slots, counts.
 class Index {
  public:
-  Index(std::int32_t metric, std::int32_t dim, std::int32_t m = 16, std::int32_t ef_construction = 100) : dim_(dim), metric_(metric) {
+  Index(std::int32_t metric, std::int32_t dim, std::int32_t m = 16, std::int32_t ef_construction = 100)
+      : dim_(dim), metric_(metric) {
     panvec_hnswlib* made = nullptr;
     ok(panvec_hnswlib_create(metric, dim, m, ef_construction, 42, &made, error_text, sizeof error_text));
     handle_.reset(made);
@@ -286,7 +295,8 @@ void dead_and_filtered_slots_are_never_returned_and_all_others_are() {
         }
         const std::vector<float> query = clustered(1, dim, random);
         for (const std::int32_t k : {1, 10, 4000}) {
-          for (const std::uint64_t* allowed : {static_cast<const std::uint64_t*>(nullptr), std::as_const(filter).data()}) {
+          const std::uint64_t* const filters[] = {nullptr, filter.data()};
+          for (const std::uint64_t* allowed : filters) {
             const Hits all = brute_force(index, query, 1 << 20, allowed);
             const Found found = search(index, query.data(), k, 50, allowed);
             CHECK_EQUAL(std::min(all.size(), static_cast<std::size_t>(k)), found.hits.size());
@@ -458,8 +468,8 @@ void a_bad_query_is_named() {
   std::int32_t count = 0, completed;
   const auto refused = [&](const std::vector<float>& query, const char* text) {
     CHECK_EQUAL(PANVEC_INVALID_VECTOR,
-                panvec_hnswlib_search(index.handle(), 1, 1, nullptr, index.id_pages(), nullptr, query.data(), 1, 10, &id,
-                                      &distance, &count, &completed, error_text, sizeof error_text));
+                panvec_hnswlib_search(index.handle(), 1, 1, nullptr, index.id_pages(), nullptr, query.data(), 1, 10,
+                                      &id, &distance, &count, &completed, error_text, sizeof error_text));
     CHECK_EQUAL(std::string(text), std::string(error_text));
     CHECK_EQUAL(PANVEC_INVALID_VECTOR,
                 panvec_hnswlib_exact(index.handle(), 0, 1, nullptr, index.id_pages(), nullptr, query.data(), 1, 1, &id,
@@ -502,7 +512,7 @@ void arguments_out_of_range_are_refused() {
               panvec_hnswlib_exact_slots(index.handle(), beyond, 2, index.id_pages(), rows.data(), 1, 1, &id, &distance,
                                          &count, error_text, sizeof error_text));
   std::vector<float> copy(4);
-  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_hnswlib_row(index.handle(), 2, copy.data(), error_text, sizeof error_text));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_hnswlib_row(index.handle(), 2, copy.data(), nullptr, 0));
   CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_hnswlib_row(index.handle(), -1, copy.data(), nullptr, 0));
   CHECK_EQUAL(PANVEC_UNSUPPORTED, panvec_hnswlib_set_simd_level("sse9", error_text, sizeof error_text));
   CHECK(std::string(error_text).find("baseline") != std::string::npos);
@@ -567,10 +577,14 @@ void a_link_that_fails_half_way_leaves_a_graph_to_walk() {
   for (std::int64_t n = 0; n < 900 && index.slots() < 2500; ++n) {
     index.stage(gaussian(5, dim, random));
     std::int64_t linked = -1;
-    allocations_left = n % 300;
-    const std::int32_t status = panvec_hnswlib_link(index.handle(), index.slots(), 5, 1, nullptr, 0, &linked,
-                                                    error_text, sizeof error_text);
-    allocations_left = -1;
+    std::int32_t status = PANVEC_OK;
+    {
+      const LeaksUncounted uncounted;
+      allocations_left = n % 300;
+      status = panvec_hnswlib_link(index.handle(), index.slots(), 5, 1, nullptr, 0, &linked, error_text,
+                                   sizeof error_text);
+      allocations_left = -1;
+    }
     CHECK(linked >= 1 && linked <= 5);
     const std::int64_t first = index.slots();
     index.publish(linked);
@@ -638,11 +652,12 @@ void a_search_allocates_nothing() {
   std::int32_t count = 0, completed = 0;
   for (const bool warm : {false, true}) {
     for (std::size_t i = 0; i < 50; ++i) {
-      for (const std::uint64_t* allowed : {static_cast<const std::uint64_t*>(nullptr), std::as_const(filter).data()}) {
+      const std::uint64_t* const filters[] = {nullptr, filter.data()};
+      for (const std::uint64_t* allowed : filters) {
         if (warm) allocations_left = 0;
-        const std::int32_t status = panvec_hnswlib_search(index.handle(), 2000, 2000, nullptr, index.id_pages(), allowed,
-                                                          &queries[i * 32], 10, 64, ids, distances, &count, &completed,
-                                                          error_text, sizeof error_text);
+        const std::int32_t status =
+            panvec_hnswlib_search(index.handle(), 2000, 2000, nullptr, index.id_pages(), allowed, &queries[i * 32], 10,
+                                  64, ids, distances, &count, &completed, error_text, sizeof error_text);
         allocations_left = -1;
         ok(status);
       }
@@ -676,8 +691,8 @@ void linking_gives_way_when_asked_and_always_gets_ahead() {
   CHECK_EQUAL(std::int64_t{300}, linked);
 }
 
-// As an engine does it: walks share the graph lock, reserve and slices of link take it alone, rows are staged without it, and
-// one store publishes a batch.
+// As an engine does it: walks share the graph lock, reserve and slices of link take it alone, rows are staged without
+// it, and one store publishes a batch.
 void searches_run_beside_linking() {
   constexpr std::size_t dim = 16;
   constexpr std::int64_t batches = 12, batch = 150, total = batches * batch;
@@ -709,8 +724,9 @@ void searches_run_beside_linking() {
       turnstile.unlock();
       __atomic_sub_fetch(&waiting, 1, __ATOMIC_RELAXED);
       const std::int64_t visible = published.load();
-      CHECK_EQUAL(PANVEC_OK, panvec_hnswlib_search(index, visible, visible, nullptr, &id_page, nullptr, query.data(), 10,
-                                                   40, found_ids, distances, &count, &completed, nullptr, 0));
+      CHECK_EQUAL(PANVEC_OK,
+                  panvec_hnswlib_search(index, visible, visible, nullptr, &id_page, nullptr, query.data(), 10, 40,
+                                        found_ids, distances, &count, &completed, nullptr, 0));
       CHECK_EQUAL(std::min<std::int64_t>(10, visible), static_cast<std::int64_t>(count));
       for (std::int32_t i = 0; i < count; ++i) {
         CHECK(found_ids[i] >= 0 && found_ids[i] < visible);

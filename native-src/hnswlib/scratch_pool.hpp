@@ -1,5 +1,5 @@
-// What one search needs besides the index: visited marks, candidate lists, the query's copy. Reused from search to search,
-// so that after warm-up a search allocates nothing.
+// What one search needs besides the index: visited marks, candidate lists, the query's copy. Reused from search to
+// search, so that after warm-up a search allocates nothing.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,8 @@
 
 namespace panvec {
 
-// One mark for every slot; a slot is visited when its mark equals the epoch, so that a new search only counts the epoch up.
+// One mark for every slot; a slot is visited when its mark equals the epoch, so that a new search only counts the epoch
+// up.
 class VisitedMarks {
  public:
   // Starts a search over `size` slots: no slot is visited. Pages never touched cost no memory.

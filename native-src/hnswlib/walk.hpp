@@ -48,9 +48,8 @@ class Walk {
     if (scratch_.neighbours.size() < graph.max_degree) scratch_.neighbours.resize(graph.max_degree);
   }
 
-  // The nearest `ef` of all slots, ascending, in scratch.candidates; how many there are.
-  // One array in order serves as queue of candidates and as result: best while an insertion moves little, that is for ef of
-  // some hundreds.
+  // The nearest `ef` of all slots, ascending, in scratch.candidates; how many there are. One array in order serves as
+  // queue of candidates and as result: best while an insertion moves little, that is for ef of some hundreds.
   std::size_t all(std::size_t ef) {
     std::vector<Candidate>& pool = scratch_.candidates;
     if (pool.size() < ef) pool.resize(ef);
@@ -81,8 +80,8 @@ class Walk {
     return size;
   }
 
-  // The nearest `ef` of the admitted slots, ascending, in scratch.admitted. Ends when there are ef of them and no candidate
-  // is nearer than the farthest, or when everything reachable has been seen.
+  // The nearest `ef` of the admitted slots, ascending, in scratch.admitted. Ends when there are ef of them and no
+  // candidate is nearer than the farthest, or when everything reachable has been seen.
   template <typename Admission>
   std::size_t admitted(std::size_t ef, const Admission& admits) {
     std::vector<Candidate>& candidates = scratch_.candidates;

@@ -54,21 +54,20 @@ class WriteTransaction {
   bool committed_ = false;
 };
 
-void check_rows(const TableShape& shape, const float* rows, std::int64_t count, BadRow& bad) {
-  std::vector<float> unit(shape.metric == Metric::kCosine ? shape.dim : 0);
-  for (std::int64_t i = 0; i < count; ++i) {
-    const float* row = rows + static_cast<std::size_t>(i) * shape.dim;
-    const std::int64_t component = first_non_finite(row, shape.dim);
-    if (component >= 0) {
-      bad = {i, static_cast<std::int32_t>(component)};
-      fail(PANVEC_INVALID_VECTOR,
-           "row " + std::to_string(i) + ", component " + std::to_string(component) + " is NaN or infinite");
-    }
-    if (shape.metric == Metric::kCosine && !reference_unit(row, shape.dim, unit.data())) {
-      bad = {i, -1};
-      fail(PANVEC_INVALID_VECTOR,
-           "row " + std::to_string(i) + " is the zero vector, which has no direction for COSINE");
-    }
+// Copies a row into `stored` in the form in which it is kept, and checks the copy: the caller may change its memory meanwhile.
+void prepare_row(const TableShape& shape, const float* rows, std::int64_t i, std::vector<float>& stored, BadRow& bad) {
+  const float* row = rows + static_cast<std::size_t>(i) * shape.dim;
+  stored.assign(row, row + shape.dim);
+  const std::int64_t component = first_non_finite(stored.data(), shape.dim);
+  if (component >= 0) {
+    bad = {i, static_cast<std::int32_t>(component)};
+    fail(PANVEC_INVALID_VECTOR,
+         "row " + std::to_string(i) + ", component " + std::to_string(component) + " is NaN or infinite");
+  }
+  if (shape.metric == Metric::kCosine && !reference_unit(stored.data(), shape.dim, stored.data())) {
+    bad = {i, -1};
+    fail(PANVEC_INVALID_VECTOR,
+         "row " + std::to_string(i) + " is the zero vector, which has no direction for COSINE");
   }
 }
 
@@ -98,23 +97,21 @@ bool update(const Connection& connection, std::int64_t id, const float* row) {
 void add(Connection& connection, const std::int64_t* ids, const float* rows, std::int64_t count, OnExisting on_existing,
          BadRow& bad) {
   const TableShape& shape = connection.shape();
-  check_rows(shape, rows, count, bad);
+  std::vector<float> stored;
+  for (std::int64_t i = 0; i < count; ++i) {
+    prepare_row(shape, rows, i, stored, bad);
+  }
   WriteTransaction transaction(connection);
   if (count > 0) {
     TableState state = connection.state();
-    std::vector<float> unit(shape.metric == Metric::kCosine ? shape.dim : 0);
     for (std::int64_t i = 0; i < count; ++i) {
       connection.check_interrupt();
-      const float* row = rows + static_cast<std::size_t>(i) * shape.dim;
-      if (shape.metric == Metric::kCosine) {
-        reference_unit(row, shape.dim, unit.data());
-        row = unit.data();
-      }
-      if (on_existing == OnExisting::kReplace && update(connection, ids[i], row)) {
+      prepare_row(shape, rows, i, stored, bad);
+      if (on_existing == OnExisting::kReplace && update(connection, ids[i], stored.data())) {
         continue;
       }
       Execution insert(connection.writing().insert, connection.path());
-      insert.bind(1, ids[i]).bind(2, row, shape.dim);
+      insert.bind(1, ids[i]).bind(2, stored.data(), shape.dim);
       const int code = insert.step_code();
       if (code != SQLITE_DONE) {
         if (is_duplicate(connection.database(), code)) {

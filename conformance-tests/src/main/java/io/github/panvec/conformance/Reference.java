@@ -35,7 +35,7 @@ public final class Reference {
     return switch (metric) {
       case L2 -> (float) Math.sqrt(squaredL2(a, b));
       case COSINE -> (float) Math.min(2, Math.max(0, 1 - dot(a, b)));
-      case DOT -> (float) (-dot(a, b) + 0.0);
+      case DOT -> (float) -dot(a, b) + 0.0f;
     };
   }
 
