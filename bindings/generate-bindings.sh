@@ -6,8 +6,9 @@
 #
 # FOLDER is a folder of bindings/, LIBRARY the loader's name of the library, CLASS the generated class.
 #
-# Needs jextract at its commit 0614097 (11 December 2024): later ones emit calls that need Java 23. Taken from $JEXTRACT, else
-# from the path. Clang's own headers (stddef.h and so on) come from $PANVEC_CLANG_INCLUDE, clang, llvm-config or Debian's folder.
+# Needs jextract at its commit 0614097 (11 December 2024): later ones emit calls that need Java 23. Taken from $JEXTRACT,
+# else from the path. Clang's own headers (stddef.h and so on) come from $PANVEC_CLANG_INCLUDE, clang, llvm-config or
+# Debian's folder.
 set -eu
 LC_ALL=C
 export LC_ALL
@@ -44,7 +45,8 @@ if [ "${1:-}" = "--check" ]; then
   recorded="$root/bindings/$2/headers.sha256"
   [ -f "$recorded" ] || fail "bindings/$2/headers.sha256 is missing: run bindings/$2/generate.sh"
   if ! difference=$(record "$2" | diff "$recorded" -); then
-    fail "the bindings in bindings/$2 were generated from other headers. Run bindings/$2/generate.sh and commit the result.
+    fail "the bindings in bindings/$2 were generated from other headers. Run bindings/$2/generate.sh and commit the
+result.
 $difference"
   fi
   exit 0
@@ -83,7 +85,8 @@ clang_include() {
   echo /usr/lib/llvm-16/lib/clang/16/include
 }
 clang=$(clang_include)
-[ -f "$clang/stddef.h" ] || fail "no clang headers in $clang: install libclang-common-16-dev, or set PANVEC_CLANG_INCLUDE to the folder of stddef.h"
+[ -f "$clang/stddef.h" ] || fail "no clang headers in $clang: install libclang-common-16-dev, or set \
+PANVEC_CLANG_INCLUDE to the folder of stddef.h"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -97,21 +100,34 @@ trap 'rm -rf "$work"' EXIT
 generated=$work/out/io/github/panvec/bindings/$library
 [ -f "$generated/$class.java" ] || fail "jextract wrote no $class.java"
 
-# The one line that says where symbols come from: our loader instead of the class loader's libraries.
+# Two changes. Symbols come from our loader instead of the class loader's libraries: one line. And what a call throws is
+# passed on as it is (IllegalStateException for a closed arena, WrongThreadException for one of another thread): jextract
+# would make an AssertionError of it.
 for file in "$generated"/*.java; do
   awk -v library="$library" '
     /^    static final SymbolLookup SYMBOL_LOOKUP = / {
-      print "    static final SymbolLookup SYMBOL_LOOKUP = io.github.panvec.loader.NativeLibrary.lookup(\"" library "\");"
+      lookup = "io.github.panvec.loader.NativeLibrary.lookup(\"" library "\")"
+      print "    static final SymbolLookup SYMBOL_LOOKUP = " lookup ";"
       replaced++
       skipping = 1
     }
     skipping { if (/;[[:space:]]*$/) skipping = 0; next }
+    /^        } catch \(Throwable ex\$\) \{$/ {
+      print "        } catch (RuntimeException | Error ex$) {"
+      print "           throw ex$;"
+      caught++
+    }
+    /"should not reach here"/ { unreachable++ }
     { print }
-    END { print replaced + 0 > "/dev/stderr" }
-  ' "$file" >"$work/patched" 2>"$work/count"
-  count=$(cat "$work/count")
+    END { print replaced + 0, caught + 0, unreachable + 0 > "/dev/stderr" }
+  ' "$file" >"$work/patched" 2>"$work/counts"
+  read -r replaced caught unreachable <"$work/counts"
+  [ "$caught" = "$unreachable" ] ||
+    fail "let the exceptions of $caught calls through of $unreachable in $file: is this another jextract?"
   if [ "$(basename "$file")" = "$class.java" ]; then
-    [ "$count" = 1 ] || fail "found $count definitions of SYMBOL_LOOKUP in $class.java, not 1: is this another jextract?"
+    [ "$replaced" = 1 ] ||
+      fail "found $replaced definitions of SYMBOL_LOOKUP in $class.java, not 1: is this another jextract?"
+    [ "$caught" -gt 0 ] || fail "found no call in $class.java: is this another jextract?"
   fi
   cp "$work/patched" "$file"
 done

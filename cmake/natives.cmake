@@ -4,8 +4,8 @@
 #
 # OUT gets META-INF/native/<os>-<arch>/<library> and <library>.sha256, which holds the digest in hexadecimal.
 # The cache: $PANVEC_CACHE/native/<key>/, the key being the hash of everything that decides the libraries: our sources, these
-# build files and pins, the compilers, the flags, the system. TESTS=ON runs CTest too, unless it has passed for this key
-# before (TESTS=AGAIN runs it in any case).
+# build files and pins, the compilers, the flags, the system. TESTS=ON builds the unit tests in BUILD and runs CTest, always: a
+# machine of another CPU may share the cache, and the kernels that run there are others.
 cmake_minimum_required(VERSION 3.24)
 include("${CMAKE_CURRENT_LIST_DIR}/Acquire.cmake")
 
@@ -92,7 +92,6 @@ string(SHA256 key "${listing}")
 string(SUBSTRING "${key}" 0 24 key)
 
 set(cached "${PANVEC_CACHE}/native/${key}")
-set(stamp "${cached}/tests-passed.txt")
 file(MAKE_DIRECTORY "${PANVEC_CACHE}/native")
 
 # ---- from the cache into OUT; a file that is there already stays as it is, so that nothing after it is rebuilt
@@ -133,17 +132,8 @@ foreach(target IN LISTS targets)
   endif()
 endforeach()
 
-set(have_tests OFF)
-if(NOT TESTS OR (EXISTS "${stamp}" AND NOT TESTS STREQUAL "AGAIN"))
-  set(have_tests ON)
-endif()
-if(EXISTS "${cached}/libs" AND have_tests)
+if(EXISTS "${cached}/libs" AND NOT TESTS)
   deliver()
-  if(TESTS)
-    file(READ "${stamp}" text)
-    string(STRIP "${text}" text)
-    panvec_say("native unit tests passed before for these very sources and compilers:\n${text}")
-  endif()
   return()
 endif()
 
@@ -157,7 +147,7 @@ function(hold lock)
 endfunction()
 file(MAKE_DIRECTORY "${BUILD}")
 hold("${PANVEC_CACHE}/native/.${key}.lock")
-if(EXISTS "${cached}/libs" AND (NOT TESTS OR (EXISTS "${stamp}" AND NOT TESTS STREQUAL "AGAIN")))
+if(EXISTS "${cached}/libs" AND NOT TESTS)
   deliver()
   return()
 endif()
@@ -237,7 +227,4 @@ if(TESTS)
   if(NOT status EQUAL 0)
     panvec_stop("native unit tests failed")
   endif()
-  string(TIMESTAMP now "%Y-%m-%d %H:%M UTC" UTC)
-  file(WRITE "${stamp}.${key}" "${now}\n${said}\n")
-  file(RENAME "${stamp}.${key}" "${stamp}")
 endif()

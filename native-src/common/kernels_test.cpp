@@ -11,6 +11,7 @@
 
 #include "check.hpp"
 #include "panvec_kernels.hpp"
+#include "vector_check.hpp"
 
 namespace {
 
@@ -248,6 +249,13 @@ void the_first_component_that_is_not_finite_is_found() {
   }
 }
 
+void a_bad_component_is_named() {
+  const float vector[] = {0.0f, std::nanf(""), -HUGE_VALF, 1.0f};
+  CHECK_EQUAL(std::string("component 1 is NaN"), describe_bad_component(vector, 1));
+  CHECK_EQUAL(std::string("component 2 is infinite"), describe_bad_component(vector, 2));
+  CHECK_EQUAL(std::string("the vector is zero, which COSINE cannot take"), describe_bad_component(vector, -1));
+}
+
 void an_unknown_level_is_refused_with_those_this_cpu_has() {
   char available[64];
   CHECK(!set_simd_level("sse9", available, sizeof available));
@@ -273,6 +281,7 @@ int main() {
   panvec::check::run("no kernel reads beyond the vectors", no_kernel_reads_beyond_the_vectors);
   panvec::check::run("the first component that is not finite is found",
                      the_first_component_that_is_not_finite_is_found);
+  panvec::check::run("a bad component is named", a_bad_component_is_named);
   panvec::check::run("an unknown level is refused with those this CPU has",
                      an_unknown_level_is_refused_with_those_this_cpu_has);
 }

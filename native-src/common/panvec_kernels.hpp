@@ -1,5 +1,6 @@
-// Distance kernels of all Panvec libraries: float32 ones that rank, and the reference kernel in double that every reported
-// distance comes from (design.md section 3). Compiled into each library; no global state but the chosen SIMD level.
+// Distance kernels of all Panvec libraries: float32 ones that rank, and the reference kernel in double that every
+// reported distance comes from (docs/adr/0006-reference-distance.md). Compiled into each library; no global state but
+// the chosen SIMD level.
 #pragma once
 
 #include <cstddef>
@@ -15,11 +16,13 @@ enum class SimdLevel : std::int32_t { kBaseline = 0, kNeon = 1, kAvx2 = 2, kAvx5
 SimdLevel best_simd_level() noexcept;
 SimdLevel simd_level() noexcept;
 const char* simd_level_name(SimdLevel level) noexcept;
-// "auto" or a level's name. False when the name is unknown or the CPU lacks it; `available` then lists the usable names.
+// "auto" or a level's name. False when the name is unknown or the CPU lacks it; `available` then lists the usable
+// names.
 bool set_simd_level(const char* name, char* available, std::size_t capacity) noexcept;
 
 // Ranking kernels in float, any alignment, any n >= 0. Squared L2, and the plain inner product.
-// |result - exact| <= ranking_error(n) * (sum of |a_i * b_i|, or the exact squared distance), barring overflow and underflow.
+// |result - exact| <= ranking_error(n) * (sum of |a_i * b_i|, or the exact squared distance), barring overflow and
+// underflow.
 using RankingKernel = float (*)(const float* a, const float* b, std::size_t n);
 RankingKernel l2_squared_kernel(SimdLevel level) noexcept;
 RankingKernel inner_product_kernel(SimdLevel level) noexcept;

@@ -25,7 +25,7 @@
 #define PANVEC_FOREIGN_FILE 11 /* a file that Panvec did not write, or of another kind */
 #define PANVEC_NATIVE 12      /* anything else that upstream reported */
 
-/* Metrics. Distances as in design.md section 3: smaller is nearer, always. */
+/* Metrics. Distances as in docs/adr/0006-reference-distance.md: smaller is nearer, always. */
 #define PANVEC_L2 0
 #define PANVEC_COSINE 1
 #define PANVEC_DOT 2

@@ -13,10 +13,6 @@
 #include <utility>
 #include <vector>
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
-
 namespace panvec {
 namespace {
 
@@ -42,22 +38,7 @@ std::uint64_t mix(std::uint64_t seed, std::uint64_t slot) {
   return z ^ (z >> 31);
 }
 
-// A walk reads rows at random: with small pages nearly each one is a miss of the translation buffer as well.
-void prefer_huge_pages([[maybe_unused]] void* block, [[maybe_unused]] std::size_t bytes) {
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
-  constexpr std::uintptr_t huge = std::uintptr_t{2} << 20;
-  const auto begin = (reinterpret_cast<std::uintptr_t>(block) + huge - 1) & ~(huge - 1);
-  const auto end = (reinterpret_cast<std::uintptr_t>(block) + bytes) & ~(huge - 1);
-  if (begin < end) (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-#endif
-}
-
 }  // namespace
-
-std::string describe_bad_component(const float* vector, std::int64_t component) {
-  if (component < 0) return "the vector is zero, which COSINE cannot take";
-  return "component " + std::to_string(component) + (std::isnan(vector[component]) ? " is NaN" : " is infinite");
-}
 
 RankingSpace::RankingSpace(Metric metric, SimdLevel level, std::size_t dim)
     : metric_(metric),
@@ -110,35 +91,80 @@ GraphView Graph::view() const {
   return view;
 }
 
-std::size_t Graph::memory_bytes() const {
-  const std::size_t per_slot = size_data_per_element_ + sizeof(char*) + sizeof(std::mutex) + sizeof(int) +
-                               visited_lists_ * sizeof(hnswlib::vl_type);
-  return sizeof(Graph) + max_elements_ * per_slot + upper_bytes_.load(std::memory_order_relaxed);
+// What the base would free, where it lies elsewhere.
+Graph::~Graph() {
+  for (std::int64_t slot = 0; slot < linked(); ++slot) {
+    if (element_levels_[static_cast<std::size_t>(slot)] > 0) std::free(linkLists_[slot]);
+  }
+  cur_element_count = 0;
+  linkLists_ = nullptr;
+  data_level0_memory_ = nullptr;
 }
 
-// hnswlib's resizeIndex cannot be used: a failure half-way leaves its parts at different sizes. Here a failure at most
-// leaves a block larger than need be.
+std::size_t Graph::memory_bytes() const {
+  const std::size_t per_lock = sizeof(std::mutex) + sizeof(int) + visited_lists_ * sizeof(hnswlib::vl_type);
+  return sizeof(Graph) + base_layer_.size() + upper_layers_.size() + link_list_locks_.size() * per_lock +
+         upper_bytes_.load(std::memory_order_relaxed) + spare_bytes_.load(std::memory_order_relaxed);
+}
+
+Graph::LinkParts::LinkParts(std::size_t capacity, const std::vector<int>& known, std::size_t linked)
+    : locks(capacity),
+      levels(capacity),
+      levels_known(linked),
+      visited(std::make_unique<hnswlib::VisitedListPool>(0, static_cast<int>(capacity))) {
+  std::copy_n(known.begin(), linked, levels.begin());
+}
+
+std::size_t Graph::LinkParts::bytes() const {
+  return locks.size() * (sizeof(std::mutex) + sizeof(int) + visited_lists * sizeof(hnswlib::vl_type));
+}
+
+void Graph::free_outdated() {
+  if (outdated_ == nullptr) return;
+  outdated_.reset();
+  spare_bytes_.store(0, std::memory_order_relaxed);
+}
+
+void Graph::prepare(std::size_t capacity) {
+  free_outdated();
+  if (capacity <= link_list_locks_.size() || (prepared_ != nullptr && capacity <= prepared_->locks.size())) return;
+  if (capacity > std::numeric_limits<std::size_t>::max() / size_data_per_element_) throw std::bad_alloc();
+  const std::size_t rows = capacity * size_data_per_element_;
+  if (rows > base_layer_.size()) {
+    // What is far too much is refused before anything is filled.
+    GrowingBlock probe;
+    probe.grow(rows - base_layer_.size());
+  }
+  prepared_ = std::make_unique<LinkParts>(capacity, element_levels_, static_cast<std::size_t>(linked()));
+  spare_bytes_.store(prepared_->bytes(), std::memory_order_relaxed);
+}
+
+// hnswlib's resizeIndex cannot be used: a failure half-way leaves its parts at different sizes, and it copies all of
+// them while searches wait. Here a failure at most leaves a block larger than need be.
 void Graph::reserve(std::size_t capacity) {
   if (capacity <= max_elements_) return;
-  if (capacity > std::numeric_limits<std::size_t>::max() / size_data_per_element_) throw std::bad_alloc();
-  // The largest first: what is far too much is refused before anything is filled.
-  auto* base = static_cast<char*>(std::realloc(data_level0_memory_, capacity * size_data_per_element_));
-  if (base == nullptr) throw std::bad_alloc();
-  data_level0_memory_ = base;
-  prefer_huge_pages(base, capacity * size_data_per_element_);
-  auto* upper = static_cast<char**>(std::realloc(linkLists_, capacity * sizeof(char*)));
-  if (upper == nullptr) throw std::bad_alloc();
-  linkLists_ = upper;
-  element_levels_.resize(capacity);
-  auto visited = std::make_unique<hnswlib::VisitedListPool>(0, static_cast<int>(capacity));
-  std::vector<std::mutex> locks(capacity);
-  visited_list_pool_ = std::move(visited);
-  link_list_locks_.swap(locks);
-  visited_lists_ = 0;
+  const bool more_parts = capacity > link_list_locks_.size();
+  if (more_parts && (prepared_ == nullptr || capacity > prepared_->locks.size())) prepare(capacity);
+  base_layer_.grow(capacity * size_data_per_element_);
+  data_level0_memory_ = base_layer_.data();
+  upper_layers_.grow(capacity * sizeof(char*));
+  linkLists_ = reinterpret_cast<char**>(upper_layers_.data());
+  if (more_parts) {
+    const auto known = static_cast<std::ptrdiff_t>(prepared_->levels_known);
+    std::copy(element_levels_.begin() + known, element_levels_.begin() + static_cast<std::ptrdiff_t>(linked()),
+              prepared_->levels.begin() + known);
+    link_list_locks_.swap(prepared_->locks);
+    element_levels_.swap(prepared_->levels);
+    visited_list_pool_.swap(prepared_->visited);
+    std::swap(visited_lists_, prepared_->visited_lists);
+    outdated_ = std::move(prepared_);
+    spare_bytes_.store(outdated_->bytes(), std::memory_order_relaxed);
+  }
   max_elements_ = capacity;
 }
 
 bool Graph::stage(std::int64_t first_slot, const float* rows, std::int64_t count, BadRow& bad) {
+  free_outdated();
   const std::size_t dim = space_->dim();
   double max_norm = max_row_norm();
   for (std::int64_t i = 0; i < count; ++i) {

@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
+#include <mutex>
+#include <vector>
 
 #include "exact_scan.hpp"
+#include "growing_block.hpp"
 #include "panvec_kernels.hpp"
 #include "walk.hpp"
 
@@ -18,9 +20,6 @@
 #include <hnswlib.h>
 
 namespace panvec {
-
-// "is NaN", "is infinite" or, for component -1, what is wrong with a zero vector.
-std::string describe_bad_component(const float* vector, std::int64_t component);
 
 // Ranks by our kernels: squared L2, or the negated inner product, which for unit vectors orders like the cosine
 // distance.
@@ -50,6 +49,7 @@ class Graph final : private hnswlib::HierarchicalNSW<float> {
   using Upstream = hnswlib::HierarchicalNSW<float>;
 
   Graph(Metric metric, std::size_t dim, std::size_t m, std::size_t ef_construction, std::uint64_t seed);
+  ~Graph() override;
 
   std::int64_t capacity() const { return static_cast<std::int64_t>(max_elements_); }
   std::int64_t linked() const { return static_cast<std::int64_t>(cur_element_count.load()); }
@@ -64,7 +64,8 @@ class Graph final : private hnswlib::HierarchicalNSW<float> {
   GraphView view() const;
   std::size_t memory_bytes() const;
 
-  // Strong guarantee.
+  // Strong guarantee, both. prepare touches nothing that a walk reads.
+  void prepare(std::size_t capacity);
   void reserve(std::size_t capacity);
 
   struct BadRow {
@@ -81,6 +82,20 @@ class Graph final : private hnswlib::HierarchicalNSW<float> {
  private:
   class Linker;
 
+  // What grows with the capacity and only linking reads.
+  struct LinkParts {
+    LinkParts(std::size_t capacity, const std::vector<int>& levels, std::size_t linked);
+
+    std::vector<std::mutex> locks;
+    std::vector<int> levels;
+    std::size_t levels_known;  // of the slots below
+    std::unique_ptr<hnswlib::VisitedListPool> visited;
+    std::size_t visited_lists = 0;
+
+    std::size_t bytes() const;
+  };
+
+  void free_outdated();
   int level_of(std::uint32_t slot) const;
   void insert(std::uint32_t slot);
   std::uint32_t nearest_above(std::uint32_t entry, int from_level, int to_level, const void* row);
@@ -90,6 +105,11 @@ class Graph final : private hnswlib::HierarchicalNSW<float> {
   std::atomic<double> max_row_norm_;
   std::atomic<std::size_t> upper_bytes_{0};
   std::size_t visited_lists_ = 0;
+  GrowingBlock base_layer_;    // behind data_level0_memory_
+  GrowingBlock upper_layers_;  // behind linkLists_
+  // At most one of them is there. Freeing takes its time as well, and is not done where searches wait.
+  std::unique_ptr<LinkParts> prepared_, outdated_;
+  std::atomic<std::size_t> spare_bytes_{0};
 };
 
 }  // namespace panvec

@@ -15,6 +15,7 @@
 #include "panvec_kernels.hpp"
 #include "scratch_pool.hpp"
 #include "status.hpp"
+#include "vector_check.hpp"
 #include "walk.hpp"
 
 #ifndef PANVEC_HNSWLIB_VERSION
@@ -98,6 +99,18 @@ struct panvec_hnswlib {
 
 namespace {
 
+// Makes a lack of memory say for what.
+template <typename Growth>
+void with_room_for(const panvec_hnswlib& index, std::int64_t capacity, Growth&& grow) {
+  require(capacity >= 0 && capacity <= std::numeric_limits<std::int32_t>::max(), "capacity must be 0 to 2^31 - 1");
+  try {
+    grow();
+  } catch (const std::bad_alloc&) {
+    fail(PANVEC_OUT_OF_MEMORY, "out of native memory: no room for " + std::to_string(capacity) + " vectors of " +
+                                   std::to_string(index.graph.space().dim()) + " components");
+  }
+}
+
 // The query as the kernels want it: checked, a unit vector for COSINE, on a copy.
 const float* checked_query(const panvec_hnswlib& index, const float* query, Scratch& scratch) {
   require(query != nullptr, "query is NULL");
@@ -143,13 +156,18 @@ std::size_t walk(const Graph& graph, const float* query, const Version& version,
 }
 
 // Gives candidates their reference distances and ids and writes them in order.
-void report(const Graph& graph, const float* query, const std::int64_t* const* id_pages, const Candidate* best,
-            std::size_t count, Scratch& scratch, std::int64_t* ids, float* distances) {
+// Candidates that rank the same as the last one compete with it: which of them is nearer, or has the smaller id, the rank
+// does not say.
+std::size_t report(const Graph& graph, const float* query, const std::int64_t* const* id_pages, const Candidate* best,
+                   std::size_t found, std::size_t wanted, Scratch& scratch, std::int64_t* ids, float* distances) {
   const RankingSpace& space = graph.space();
   const SlotRows rows = graph.rows();
+  const std::size_t count = std::min(found, wanted);
+  std::size_t competing = count;
+  while (competing > 0 && competing < found && best[competing].distance == best[count - 1].distance) ++competing;
   std::vector<Hit>& hits = scratch.hits;
   hits.clear();
-  for (std::size_t i = 0; i < count; ++i) {
+  for (std::size_t i = 0; i < competing; ++i) {
     const std::uint32_t slot = best[i].slot;
     hits.push_back({reference_distance(space.metric(), query, rows.row(slot), space.dim()), id_of(id_pages, slot)});
   }
@@ -160,6 +178,7 @@ void report(const Graph& graph, const float* query, const std::int64_t* const* i
     ids[i] = hits[i].id;
     distances[i] = hits[i].distance;
   }
+  return count;
 }
 
 }  // namespace
@@ -211,16 +230,17 @@ std::int32_t panvec_hnswlib_create(std::int32_t metric, std::int32_t dim, std::i
 
 void panvec_hnswlib_free(panvec_hnswlib* index) { delete index; }
 
+std::int32_t panvec_hnswlib_prepare(panvec_hnswlib* index, std::int64_t capacity, char* error,
+                                    std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    with_room_for(*index, capacity, [&] { index->graph.prepare(static_cast<std::size_t>(capacity)); });
+  });
+}
+
 std::int32_t panvec_hnswlib_reserve(panvec_hnswlib* index, std::int64_t capacity, char* error,
                                     std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
-    require(capacity >= 0 && capacity <= std::numeric_limits<std::int32_t>::max(), "capacity must be 0 to 2^31 - 1");
-    try {
-      index->graph.reserve(static_cast<std::size_t>(capacity));
-    } catch (const std::bad_alloc&) {
-      fail(PANVEC_OUT_OF_MEMORY, "out of native memory: no room for " + std::to_string(capacity) + " vectors of " +
-                                     std::to_string(index->graph.space().dim()) + " components");
-    }
+    with_room_for(*index, capacity, [&] { index->graph.reserve(static_cast<std::size_t>(capacity)); });
   });
 }
 
@@ -236,7 +256,8 @@ std::int32_t panvec_hnswlib_stage(panvec_hnswlib* index, std::int64_t first_slot
     if (graph.stage(first_slot, rows, count, bad)) return;
     if (bad_row != nullptr) *bad_row = bad.row;
     if (bad_component != nullptr) *bad_component = static_cast<std::int32_t>(bad.component);
-    const float* row = rows + static_cast<std::size_t>(bad.row) * graph.space().dim();
+    // The copy is what was checked.
+    const float* row = graph.rows().row(first_slot + bad.row);
     fail(PANVEC_INVALID_VECTOR,
          "row " + std::to_string(bad.row) + ": " + describe_bad_component(row, bad.component));
   });
@@ -254,42 +275,30 @@ std::int32_t panvec_hnswlib_link(panvec_hnswlib* index, std::int64_t first_slot,
   });
 }
 
-std::int32_t panvec_hnswlib_search(const panvec_hnswlib* index, std::int64_t slot_count, std::int64_t live_count,
+std::int32_t panvec_hnswlib_search(const panvec_hnswlib* index, std::int64_t slot_count,
                                    const std::uint64_t* const* dead_pages, const std::int64_t* const* id_pages,
                                    const std::uint64_t* filter, const float* query, std::int32_t k, std::int32_t ef,
-                                   std::int64_t* ids, float* distances, std::int32_t* count, std::int32_t* completed,
-                                   char* error, std::int32_t error_capacity) {
+                                   std::int64_t* ids, float* distances, std::int32_t* count, char* error,
+                                   std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
     const Graph& graph = index->graph;
     *count = 0;
-    *completed = 0;
     require(k >= 1, "k must be at least 1");
     require(slot_count >= 0 && slot_count <= graph.capacity(), "slot_count is beyond the reserved capacity");
     const ScratchPool::Lease lease = index->scratch.take();
     Scratch& scratch = *lease;
     const float* unit = checked_query(*index, query, scratch);
-    const Version version{slot_count, {dead_pages, filter}};
     // No list is longer than the slots are many, whatever k and ef are.
     const std::int64_t wanted = std::min<std::int64_t>(k, slot_count);
-    if (wanted == 0 || live_count <= 0) return;
+    if (wanted == 0 || graph.max_level() < 0) return;
 
-    std::size_t found = 0;
+    const Version version{slot_count, {dead_pages, filter}};
+    const std::int64_t width = std::min(std::max<std::int64_t>(ef, wanted), graph.linked());
     const Candidate* best = nullptr;
-    // When every live slot is wanted, the scan is the shorter way to all of them.
-    const bool all_wanted = filter == nullptr && k >= live_count;
-    if (!all_wanted && graph.max_level() >= 0) {
-      const std::int64_t width = std::min(std::max<std::int64_t>(ef, wanted), graph.linked());
-      found = walk(graph, unit, version, static_cast<std::size_t>(width), scratch, best);
-    }
-    if (found >= static_cast<std::size_t>(wanted)) {
-      report(graph, unit, id_pages, best, static_cast<std::size_t>(wanted), scratch, ids, distances);
-      *count = static_cast<std::int32_t>(wanted);
-      return;
-    }
-    *completed = 1;
-    TopK top(ids, distances, count, k);
-    exact_scan(*index, unit, id_pages, top).range(0, slot_count, version.set);
-    top.sort();
+    const std::size_t found = walk(graph, unit, version, static_cast<std::size_t>(width), scratch, best);
+    const std::size_t reported =
+        report(graph, unit, id_pages, best, found, static_cast<std::size_t>(wanted), scratch, ids, distances);
+    *count = static_cast<std::int32_t>(reported);
   });
 }
 

@@ -50,6 +50,7 @@ Connection::Connection(const char* path, const TableShape& shape, int busy_timeo
       fail(PANVEC_IO, "opening " + path_ + " for reading: no such file");
     }
     check_writable(path_);
+    check_no_leftover_log(path_);
     create_database_file(path_, fill_file, shape_);
     if (!check_database_file(path_, shape_)) {
       fail(PANVEC_IO, "opening " + path_ + ": it cannot be created here, or was removed at once");
@@ -58,7 +59,17 @@ Connection::Connection(const char* path, const TableShape& shape, int busy_timeo
   if (role == Role::kWriter) {
     check_writable(path_);
   }
+  // Before the first statement: that one would read, and perhaps recover, a write-ahead log that is not this file's.
+  const FileIdentity identity = FileIdentity::at(path_);
   open(path_, kFlags, busy_timeout_ms);
+  check_unmoved("opening");
+  if (!identity.exists() || FileIdentity::at(path_) != identity) {
+    fail(PANVEC_IO, "opening " + path_ + ": the file was moved or deleted meanwhile");
+  }
+  WrittenFiles::require_same(path_, identity);
+  if (role == Role::kWriter) {
+    written_file_ = WrittenFiles::Entry(path_, identity);
+  }
   if (role == Role::kWriter && sqlite3_db_readonly(database(), "main") != 0) {
     fail(PANVEC_READ_ONLY, "opening " + path_ + ": the file cannot be written");
   }
@@ -193,6 +204,18 @@ int Connection::stop_statement(void* connection) noexcept {
 void Connection::check_interrupt() const {
   if (interrupted_.load(std::memory_order_relaxed)) {
     fail(PANVEC_NATIVE, "interrupted");
+  }
+}
+
+void Connection::check_unmoved(const char* what) const {
+  int moved = 0;
+  const int code = sqlite3_file_control(database(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  // A database in memory has no file to ask.
+  if (code != SQLITE_OK && code != SQLITE_NOTFOUND) {
+    throw failure_of(database(), code, what, path_);
+  }
+  if (moved != 0) {
+    fail(PANVEC_IO, std::string(what) + " " + path_ + ": the file was moved or deleted while open");
   }
 }
 

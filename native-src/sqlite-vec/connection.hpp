@@ -57,6 +57,10 @@ class Connection {
   void interrupt() noexcept { interrupted_.store(true, std::memory_order_relaxed); }
   void check_interrupt() const;
 
+  // Throws PANVEC_IO when the path names no file or another one by now: what is written would be lost with the last
+  // connection.
+  void check_unmoved(const char* what) const;
+
   // Runs COMMIT of a read or ROLLBACK, if a transaction is open.
   void end_transaction(const Statement& statement) const noexcept;
 
@@ -82,6 +86,7 @@ class Connection {
   bool in_batch_ = false;
   std::atomic<bool> interrupted_{false};
   bool statements_stop_ = false;
+  WrittenFiles::Entry written_file_;
   // Statements go before their database does.
   std::unique_ptr<sqlite3, Close> database_;
   ReadStatements reading_;

@@ -7,8 +7,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <random>
+#include <utility>
 
 #include "panvec_sqlitevec.h"
 #include "sqlite_support.hpp"
@@ -91,6 +94,17 @@ void force_directory(const std::string& directory) {
   }
 }
 
+// Every writer of the process.
+struct Registry {
+  std::mutex mutex;
+  std::multimap<std::string, FileIdentity> files;
+};
+
+Registry& registry() {
+  static Registry instance;
+  return instance;
+}
+
 // A new, empty file of a name of its own beside `path`. Removed on the way out, whatever happened to it.
 class Draft {
  public:
@@ -138,6 +152,55 @@ const char* metric_name(Metric metric) noexcept {
       return "DOT";
   }
   return "unknown";
+}
+
+FileIdentity FileIdentity::at(const std::string& path) noexcept {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) {
+    return {};
+  }
+  return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino)};
+}
+
+WrittenFiles::Entry::Entry(const std::string& path, FileIdentity identity) : path_(path), identity_(identity) {
+  Registry& all = registry();
+  const std::lock_guard<std::mutex> lock(all.mutex);
+  all.files.emplace(path_, identity_);
+}
+
+WrittenFiles::Entry::~Entry() {
+  if (!identity_.exists()) {
+    return;
+  }
+  Registry& all = registry();
+  const std::lock_guard<std::mutex> lock(all.mutex);
+  const auto [begin, end] = all.files.equal_range(path_);
+  for (auto file = begin; file != end; ++file) {
+    if (file->second == identity_) {
+      all.files.erase(file);
+      return;
+    }
+  }
+}
+
+WrittenFiles::Entry::Entry(Entry&& other) noexcept
+    : path_(std::move(other.path_)), identity_(std::exchange(other.identity_, FileIdentity{})) {}
+
+WrittenFiles::Entry& WrittenFiles::Entry::operator=(Entry&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(identity_, other.identity_);
+  return *this;
+}
+
+void WrittenFiles::require_same(const std::string& path, FileIdentity identity) {
+  Registry& all = registry();
+  const std::lock_guard<std::mutex> lock(all.mutex);
+  const auto [begin, end] = all.files.equal_range(path);
+  for (auto file = begin; file != end; ++file) {
+    if (file->second != identity) {
+      fail(PANVEC_IO, "opening " + path + ": the file was moved or deleted while open; another has taken its place");
+    }
+  }
 }
 
 std::string file_path(const char* path) {
@@ -191,6 +254,18 @@ bool check_database_file(const std::string& path, const TableShape& shape) {
     fail(PANVEC_FOREIGN_FILE, path + " holds vectors of " + found.text() + ", asked for were " + shape.text());
   }
   return true;
+}
+
+void check_no_leftover_log(const std::string& path) {
+  for (const char* suffix : {"-wal", "-journal"}) {
+    struct stat status {};
+    const std::string log = path + suffix;
+    // The database is asked for last: if another process has just made it, the log is that one's.
+    if (stat(log.c_str(), &status) == 0 && status.st_size > 0 && !FileIdentity::at(path).exists()) {
+      fail(PANVEC_IO, "creating " + path + ": " + log +
+                          " lies there without its database; put the database back, or delete what is left of it");
+    }
+  }
 }
 
 void check_writable(const std::string& path) {

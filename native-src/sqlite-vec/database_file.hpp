@@ -22,12 +22,49 @@ struct TableShape {
 
 const char* metric_name(Metric metric) noexcept;
 
+// Which file it is, whatever its name. Device 0 and inode 0: there is none.
+struct FileIdentity {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+
+  static FileIdentity at(const std::string& path) noexcept;
+  bool exists() const noexcept { return device != 0 || inode != 0; }
+  bool operator==(const FileIdentity& other) const noexcept { return device == other.device && inode == other.inode; }
+  bool operator!=(const FileIdentity& other) const noexcept { return !(*this == other); }
+};
+
+// The files that this process writes, by the path they were opened by. A path may come to name another file while a
+// writer is open: SQLite would go on in the one that has no name any more, and whoever opens the path then would find
+// the other one, and take the first one's write-ahead log for its own. Thread-safe.
+class WrittenFiles {
+ public:
+  // One writer's entry.
+  class Entry {
+   public:
+    Entry() = default;
+    Entry(const std::string& path, FileIdentity identity);
+    ~Entry();
+    Entry(Entry&& other) noexcept;
+    Entry& operator=(Entry&& other) noexcept;
+
+   private:
+    std::string path_;
+    FileIdentity identity_;
+  };
+
+  // Throws PANVEC_IO when a writer has another file open by this path.
+  static void require_same(const std::string& path, FileIdentity identity);
+};
+
 // The path as SQLite shall see it: ":memory:" and "" are not special, it is a file's name.
 std::string file_path(const char* path);
 
 // False when there is no such file; true when there is one and its header is that of a Panvec database of this shape.
 // Throws for any other file, which stays as it is. An empty file is not ours: we never leave one behind.
 bool check_database_file(const std::string& path, const TableShape& shape);
+
+// Throws PANVEC_IO when a log without its database lies at `path`: SQLite would replay it into the new one.
+void check_no_leftover_log(const std::string& path);
 
 // Throws PANVEC_READ_ONLY when the file (if it exists) or its directory cannot be written: WAL needs files beside it.
 void check_writable(const std::string& path);

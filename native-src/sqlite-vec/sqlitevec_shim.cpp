@@ -15,6 +15,7 @@
 #include "search.hpp"
 #include "sqlite-vec.h"
 #include "status.hpp"
+#include "vector_check.hpp"
 #include "write.hpp"
 
 struct panvec_sqlitevec {
@@ -64,15 +65,16 @@ std::int32_t open(const char* path, std::int32_t metric, std::int32_t dim, std::
   });
 }
 
-// A copy that is finite, and a unit vector for COSINE.
+// A copy that is finite, and a unit vector for COSINE. The copy is what is checked: the caller may change its memory
+// meanwhile.
 std::vector<float> checked_query(const TableShape& shape, const float* query) {
-  const std::int64_t component = first_non_finite(query, shape.dim);
-  if (component >= 0) {
-    fail(PANVEC_INVALID_VECTOR, "the query's component " + std::to_string(component) + " is NaN or infinite");
-  }
   std::vector<float> checked(query, query + shape.dim);
-  if (shape.metric == Metric::kCosine && !reference_unit(query, shape.dim, checked.data())) {
-    fail(PANVEC_INVALID_VECTOR, "the query is the zero vector, which has no direction for COSINE");
+  const std::int64_t component = first_non_finite(checked.data(), shape.dim);
+  if (component >= 0) {
+    fail(PANVEC_INVALID_VECTOR, "query: " + describe_bad_component(checked.data(), component));
+  }
+  if (shape.metric == Metric::kCosine && !reference_unit(checked.data(), shape.dim, checked.data())) {
+    fail(PANVEC_INVALID_VECTOR, "query: " + describe_bad_component(checked.data(), -1));
   }
   return checked;
 }

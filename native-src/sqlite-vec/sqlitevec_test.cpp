@@ -632,8 +632,11 @@ void bad_queries_are_refused() {
   CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, db.try_search({1, 2, 3}, 0, {}, hits, 5));
   CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, db.try_search({1, 2, 3}, 2, {}, hits, 1));
   CHECK_EQUAL(PANVEC_INVALID_VECTOR, db.try_search({1, NAN, 3}, 2, {}, hits));
-  CHECK(contains(db.error(), "component 1"));
+  CHECK_EQUAL(std::string("query: component 1 is NaN"), db.error());
+  CHECK_EQUAL(PANVEC_INVALID_VECTOR, db.try_search({1, 2, -INFINITY}, 2, {}, hits));
+  CHECK_EQUAL(std::string("query: component 2 is infinite"), db.error());
   CHECK_EQUAL(PANVEC_INVALID_VECTOR, db.try_search({0, 0, 0}, 2, {}, hits));
+  CHECK_EQUAL(std::string("query: the vector is zero, which COSINE cannot take"), db.error());
   CHECK_EQUAL(std::size_t{2}, db.search({1, 2, 3}, 2).size());
 }
 
@@ -651,10 +654,14 @@ void a_refused_batch_changes_nothing() {
     CHECK_EQUAL(PANVEC_INVALID_VECTOR, db.add({7, 8}, {1, 1, 1, INFINITY}));
     CHECK_EQUAL(std::int64_t{1}, db.bad_row());
     CHECK_EQUAL(1, db.bad_component());
+    CHECK_EQUAL(std::string("row 1: component 1 is infinite"), db.error());
+    CHECK_EQUAL(PANVEC_INVALID_VECTOR, db.add({7, 8}, {NAN, 1, 1, INFINITY}));
+    CHECK_EQUAL(std::string("row 0: component 0 is NaN"), db.error());
     if (metric == PANVEC_COSINE) {
       CHECK_EQUAL(PANVEC_INVALID_VECTOR, db.add({7, 8}, {1, 1, 0, 0}));
       CHECK_EQUAL(std::int64_t{1}, db.bad_row());
       CHECK_EQUAL(-1, db.bad_component());
+      CHECK_EQUAL(std::string("row 1: the vector is zero, which COSINE cannot take"), db.error());
     }
     CHECK_EQUAL(std::int64_t{2}, db.size());
     std::vector<float> row;
@@ -1213,6 +1220,120 @@ void a_write_that_the_disk_refuses_is_undone() {
   }
 }
 
+constexpr const char* kMoved = "the file was moved or deleted while open";
+
+void remove_file(const std::string& path) {
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    CHECK_EQUAL(0, unlink((path + suffix).c_str()));
+  }
+}
+
+void a_deleted_file_takes_no_more_writes() {
+  for (const int metric : kMetrics) {
+    Directory directory;
+    const std::string path = directory.file("v.db");
+    Db db(path.c_str(), metric, 2);
+    CHECK_EQUAL(PANVEC_OK, db.add({1, 2}, {1, 2, 3, 4}));
+    Db reader(path.c_str(), metric, 2, 50, true);
+    CHECK_EQUAL(PANVEC_OK, reader.status());
+    remove_file(path);
+    CHECK_EQUAL(PANVEC_IO, db.add({3}, {5, 6}));
+    CHECK(contains(db.error(), path + ": " + kMoved));
+    CHECK_EQUAL(PANVEC_IO, db.add({1}, {5, 6}, true));
+    CHECK_EQUAL(PANVEC_IO, db.begin());
+    const std::int64_t id = 1;
+    std::int64_t removed = -1;
+    char error[400] = "";
+    CHECK_EQUAL(PANVEC_IO, panvec_sqlitevec_remove(db.connection(), &id, 1, &removed, error, sizeof error));
+    CHECK(contains(error, kMoved));
+    CHECK_EQUAL(std::size_t{2}, db.search({1, 1}, 5).size());
+    CHECK_EQUAL(std::size_t{2}, reader.search({1, 1}, 5).size());
+    CHECK_EQUAL(PANVEC_IO, Db(path.c_str(), metric, 2, 50, true).status());
+    CHECK_EQUAL(std::string(), directory.listing());
+  }
+}
+
+void a_file_moved_away_is_written_again_once_it_is_back() {
+  Directory directory;
+  const std::string path = directory.file("v.db");
+  const std::string away = directory.file("away.db");
+  Db db(path.c_str(), PANVEC_L2, 2);
+  CHECK_EQUAL(PANVEC_OK, db.add({1}, {1, 2}));
+  CHECK_EQUAL(0, rename(path.c_str(), away.c_str()));
+  CHECK_EQUAL(PANVEC_IO, db.add({2}, {1, 2}));
+  CHECK_EQUAL(0, rename(away.c_str(), path.c_str()));
+  CHECK_EQUAL(PANVEC_OK, db.add({3}, {1, 2}));
+  CHECK_EQUAL(std::int64_t{2}, db.size());
+}
+
+void a_batch_is_not_committed_to_a_file_deleted_meanwhile() {
+  Directory directory;
+  const std::string path = directory.file("v.db");
+  Db db(path.c_str(), PANVEC_COSINE, 2);
+  CHECK_EQUAL(PANVEC_OK, db.begin());
+  CHECK_EQUAL(PANVEC_OK, db.add({1}, {1, 2}));
+  remove_file(path);
+  CHECK_EQUAL(PANVEC_IO, db.commit());
+  CHECK(contains(db.error(), kMoved));
+  CHECK_EQUAL(PANVEC_OK, db.rollback());
+  CHECK_EQUAL(std::int64_t{0}, db.size());
+}
+
+void another_file_in_the_place_of_an_open_one_is_refused_until_that_is_closed() {
+  Directory directory;
+  const std::string path = directory.file("v.db");
+  {
+    Db db(path.c_str(), PANVEC_L2, 2);
+    CHECK_EQUAL(PANVEC_OK, db.add({1, 2, 3}, {1, 2, 3, 4, 5, 6}));
+    remove_file(path);
+    const std::string elsewhere = directory.file("w.db");
+    {
+      Db created(elsewhere.c_str(), PANVEC_L2, 2);
+      CHECK_EQUAL(PANVEC_OK, created.add({9}, {1, 1}));
+    }
+    const std::string bytes = bytes_of(elsewhere);
+    CHECK_EQUAL(0, rename(elsewhere.c_str(), path.c_str()));
+    for (const bool reader : {true, false}) {
+      Db late(path.c_str(), PANVEC_L2, 2, 50, reader);
+      CHECK_EQUAL(PANVEC_IO, late.status());
+      CHECK(contains(late.error(), path + ": " + kMoved));
+    }
+    CHECK_EQUAL(PANVEC_IO, db.add({4}, {5, 6}));
+    CHECK_EQUAL(std::size_t{3}, db.search({1, 1}, 5).size());
+    CHECK(bytes == bytes_of(path));
+  }
+  CHECK_EQUAL(std::string("v.db\n"), directory.listing());
+  Db db(path.c_str(), PANVEC_L2, 2);
+  CHECK_EQUAL(PANVEC_OK, db.status());
+  CHECK_EQUAL(std::int64_t{1}, db.size());
+  Db reader(path.c_str(), PANVEC_L2, 2, 50, true);
+  CHECK_EQUAL(std::size_t{1}, reader.search({1, 1}, 5).size());
+}
+
+void a_log_left_without_its_database_is_not_replayed_into_a_new_one() {
+  Directory directory;
+  const std::string path = directory.file("v.db");
+  Child writer([&](const auto& announce) {
+    Db db(path.c_str(), PANVEC_L2, 2);
+    CHECK_EQUAL(PANVEC_OK, db.add({1}, {1, 2}));
+    announce();
+    pause();
+  });
+  writer.wait_until_ready();
+  writer.kill();
+  CHECK_EQUAL(0, unlink(path.c_str()));
+  const std::string log = bytes_of(path + "-wal");
+  CHECK(!log.empty());
+  Db refused(path.c_str(), PANVEC_L2, 2);
+  CHECK_EQUAL(PANVEC_IO, refused.status());
+  CHECK(contains(refused.error(), path + "-wal lies there without its database"));
+  CHECK(log == bytes_of(path + "-wal"));
+  CHECK_EQUAL(0, unlink((path + "-wal").c_str()));
+  Db db(path.c_str(), PANVEC_L2, 2);
+  CHECK_EQUAL(PANVEC_OK, db.status());
+  CHECK_EQUAL(std::int64_t{0}, db.size());
+}
+
 void bad_arguments_of_open_are_refused() {
   CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, Db(nullptr, 3, 3).status());
   CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, Db(nullptr, PANVEC_L2, 0).status());
@@ -1275,6 +1396,11 @@ int main(int argc, char** argv) {
   RUN(a_creation_killed_at_any_moment_leaves_nothing_or_a_database);
   RUN(many_creators_at_once_share_one_database);
   RUN(a_write_that_the_disk_refuses_is_undone);
+  RUN(a_deleted_file_takes_no_more_writes);
+  RUN(a_file_moved_away_is_written_again_once_it_is_back);
+  RUN(a_batch_is_not_committed_to_a_file_deleted_meanwhile);
+  RUN(another_file_in_the_place_of_an_open_one_is_refused_until_that_is_closed);
+  RUN(a_log_left_without_its_database_is_not_replayed_into_a_new_one);
   std::printf("all well\n");
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "panvec_kernels.hpp"
+#include "vector_check.hpp"
 
 namespace panvec::sqlitevec {
 namespace {
@@ -23,6 +24,18 @@ void require_live_batch(const Connection& connection) {
   }
 }
 
+// The file is looked at twice, because a large batch takes its time. Between the second look and the end of COMMIT it can
+// still be deleted: what is lost then is lost as if it had been deleted just after.
+void begin(const Connection& connection) {
+  connection.check_unmoved("beginning a transaction on");
+  connection.run(connection.writing().begin, "beginning a transaction on");
+}
+
+void commit(const Connection& connection) {
+  connection.check_unmoved("committing to");
+  connection.run(connection.writing().commit, "committing to");
+}
+
 // One write's transaction, unless the caller's batch is one already.
 class WriteTransaction {
  public:
@@ -30,7 +43,7 @@ class WriteTransaction {
     require_writer(connection);
     require_live_batch(connection);
     if (owned_) {
-      connection.run(connection.writing().begin, "beginning a transaction on");
+      begin(connection);
     }
   }
   ~WriteTransaction() {
@@ -43,7 +56,7 @@ class WriteTransaction {
 
   void commit() {
     if (owned_) {
-      connection_.run(connection_.writing().commit, "committing to");
+      panvec::sqlitevec::commit(connection_);
       committed_ = true;
     }
   }
@@ -61,13 +74,11 @@ void prepare_row(const TableShape& shape, const float* rows, std::int64_t i, std
   const std::int64_t component = first_non_finite(stored.data(), shape.dim);
   if (component >= 0) {
     bad = {i, static_cast<std::int32_t>(component)};
-    fail(PANVEC_INVALID_VECTOR,
-         "row " + std::to_string(i) + ", component " + std::to_string(component) + " is NaN or infinite");
+    fail(PANVEC_INVALID_VECTOR, "row " + std::to_string(i) + ": " + describe_bad_component(stored.data(), component));
   }
   if (shape.metric == Metric::kCosine && !reference_unit(stored.data(), shape.dim, stored.data())) {
     bad = {i, -1};
-    fail(PANVEC_INVALID_VECTOR,
-         "row " + std::to_string(i) + " is the zero vector, which has no direction for COSINE");
+    fail(PANVEC_INVALID_VECTOR, "row " + std::to_string(i) + ": " + describe_bad_component(stored.data(), -1));
   }
 }
 
@@ -154,7 +165,7 @@ void begin_batch(Connection& connection) {
   if (connection.in_batch()) {
     fail(PANVEC_INVALID_ARGUMENT, "a transaction is open already on " + connection.path());
   }
-  connection.run(connection.writing().begin, "beginning a transaction on");
+  begin(connection);
   connection.set_in_batch(true);
 }
 
@@ -163,7 +174,7 @@ void commit_batch(Connection& connection) {
     fail(PANVEC_INVALID_ARGUMENT, "no transaction is open on " + connection.path());
   }
   require_live_batch(connection);
-  connection.run(connection.writing().commit, "committing to");
+  commit(connection);
   connection.set_in_batch(false);
 }
 

@@ -22,6 +22,10 @@ public sealed interface IdFilter {
    * @throws IllegalArgumentException when the last id would be beyond {@link Long#MAX_VALUE}
    */
   static IdFilter bitmap(long firstId, BitSet bits) {
+    if (!bits.isEmpty() && firstId > Long.MAX_VALUE - (bits.length() - 1)) {
+      throw new IllegalArgumentException(
+          "bit " + (bits.length() - 1) + " above id " + firstId + " is beyond the largest long");
+    }
     return new Bitmap(firstId, bits.toLongArray());
   }
 
@@ -76,11 +80,6 @@ public sealed interface IdFilter {
     private final long[] words;
 
     private Bitmap(long firstId, long[] words) {
-      long last = words.length * 64L - 1;
-      if (words.length > 0 && firstId > Long.MAX_VALUE - last) {
-        throw new IllegalArgumentException(
-            "a bitmap of " + (last + 1) + " bits does not fit above id " + firstId);
-      }
       this.firstId = firstId;
       this.words = Objects.requireNonNull(words);
     }

@@ -11,13 +11,21 @@ final class Names {
 
   /** {@code No metric "cosin". Did you mean "cosine"? Available: l2, cosine, dot}. */
   static String unknown(String kind, String name, Collection<String> known) {
-    StringBuilder text = new StringBuilder("No " + kind + " \"" + name + "\".");
-    known.stream()
-        .min(Comparator.comparingInt(candidate -> editDistance(lower(name), lower(candidate))))
-        .filter(near -> editDistance(lower(name), lower(near)) <= Math.max(2, name.length() / 2))
-        .ifPresent(near -> text.append(" Did you mean \"").append(near).append("\"?"));
-    text.append(" Available: ").append(known.isEmpty() ? "none" : String.join(", ", known));
-    return text.toString();
+    return noSuch(kind, name, known)
+        + " Available: "
+        + (known.isEmpty() ? "none" : String.join(", ", known));
+  }
+
+  /** {@code No metric "cosin". Did you mean "cosine"?}. */
+  static String noSuch(String kind, String name, Collection<String> known) {
+    String hint =
+        known.stream()
+            .min(Comparator.comparingInt(candidate -> editDistance(lower(name), lower(candidate))))
+            .filter(
+                near -> editDistance(lower(name), lower(near)) <= Math.max(2, name.length() / 2))
+            .map(near -> " Did you mean \"" + near + "\"?")
+            .orElse("");
+    return "No " + kind + " \"" + name + "\"." + hint;
   }
 
   private static String lower(String name) {

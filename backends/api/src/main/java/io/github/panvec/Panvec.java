@@ -60,10 +60,8 @@ public final class Panvec {
    * reason.
    */
   private static String unknownBackend(String name, List<VectorBackend> all) {
-    StringBuilder text =
-        new StringBuilder(
-            Names.unknown("backend", name, all.stream().map(VectorBackend::name).toList()));
-    text.setLength(text.lastIndexOf(" Available: "));
+    List<String> names = all.stream().map(VectorBackend::name).toList();
+    StringBuilder text = new StringBuilder(Names.noSuch("backend", name, names));
     Map<Boolean, List<VectorBackend>> byState =
         all.stream()
             .collect(Collectors.partitioningBy(backend -> backend.availability().available()));

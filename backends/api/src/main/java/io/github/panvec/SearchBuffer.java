@@ -8,7 +8,7 @@ import java.util.Objects;
 
 /**
  * Room for one query and its hits outside the Java heap, to be used again and again: a search into
- * a buffer allocates nothing on the heap.
+ * a buffer allocates nothing on the heap, unless it is filtered.
  *
  * <pre>{@code
  * SearchBuffer buffer = SearchBuffer.allocate(384, 10);

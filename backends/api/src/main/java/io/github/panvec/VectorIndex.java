@@ -94,7 +94,7 @@ public interface VectorIndex extends AutoCloseable {
   SearchResult search(SearchRequest request);
 
   /**
-   * Searches into a reusable buffer, without garbage on the Java heap.
+   * Searches into a reusable buffer; without a filter that leaves no garbage on the Java heap.
    *
    * @throws IllegalArgumentException when the buffer has another dimension or holds fewer than
    *     min(k, {@link #size()}) hits

@@ -36,6 +36,11 @@ class IdFilterTest {
     assertThat(IdFilter.bitmap(Long.MIN_VALUE, bits).test(0)).isFalse();
     assertThat(IdFilter.bitmap(Long.MAX_VALUE - 63, bits).test(Long.MAX_VALUE)).isTrue();
     assertThat(IdFilter.bitmap(Long.MAX_VALUE - 63, bits).test(Long.MIN_VALUE)).isFalse();
+    BitSet one = new BitSet();
+    one.set(5);
+    assertThat(IdFilter.bitmap(Long.MAX_VALUE - 5, one).test(Long.MAX_VALUE)).isTrue();
+    assertThatThrownBy(() -> IdFilter.bitmap(Long.MAX_VALUE - 4, one))
+        .isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> IdFilter.bitmap(Long.MAX_VALUE - 62, bits))
         .isInstanceOf(IllegalArgumentException.class);
   }

@@ -13,8 +13,12 @@ import java.util.function.LongPredicate;
  * shares no code with any backend.
  */
 public final class Reference {
+  /** By distance as numbers, so that zeros of both signs are equal, then by id. */
   private static final Comparator<Hit> NEAREST_FIRST =
-      Comparator.comparingDouble(Hit::distance).thenComparingLong(Hit::id);
+      (a, b) ->
+          a.distance() < b.distance()
+              ? -1
+              : a.distance() > b.distance() ? 1 : Long.compare(a.id(), b.id());
 
   private Reference() {}
 

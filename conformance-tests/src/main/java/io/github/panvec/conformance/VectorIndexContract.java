@@ -148,6 +148,20 @@ public abstract class VectorIndexContract {
     }
   }
 
+  @Test
+  void anInnerProductTooSmallForAFloatIsPositiveZero() {
+    try (VectorIndex index = create(2, Metric.DOT)) {
+      index.add(9, new float[] {0, 0});
+      index.add(5, new float[] {1e-30f, 0});
+      index.add(7, new float[] {-1e-30f, 0});
+      SearchResult result = index.search(SearchRequest.of(new float[] {1e-30f, 0}, 3).exact());
+      assertThat(result.ids()).containsExactly(5, 7, 9);
+      for (float distance : result.distances()) {
+        assertThat(Float.floatToRawIntBits(distance)).isZero();
+      }
+    }
+  }
+
   private static float[] denormals(int dimension) {
     float[] vector = new float[dimension];
     for (int i = 0; i < dimension; i++) {
@@ -446,6 +460,71 @@ public abstract class VectorIndexContract {
   }
 
   @Test
+  void segmentsThatCannotBeReadAreRefusedInTheWordsOfTheJdk() throws Exception {
+    try (VectorIndex index = create(2, Metric.L2)) {
+      index.add(1, new float[] {1, 2});
+      MemorySegment gone;
+      try (Arena arena = Arena.ofConfined()) {
+        gone = arena.allocateFrom(ValueLayout.JAVA_FLOAT, 1, 2);
+      }
+      assertThatThrownBy(() -> index.search(SearchRequest.of(gone, 1)))
+          .isInstanceOf(IllegalStateException.class);
+      assertThatThrownBy(() -> index.search(SearchRequest.of(gone, 1).exact()))
+          .isInstanceOf(IllegalStateException.class);
+      assertThatThrownBy(() -> index.addAll(MemorySegment.ofArray(new long[] {2}), gone))
+          .isInstanceOf(IllegalStateException.class);
+      try (Arena arena = Arena.ofConfined();
+          ExecutorService pool = Executors.newSingleThreadExecutor()) {
+        MemorySegment foreign = arena.allocateFrom(ValueLayout.JAVA_FLOAT, 1, 2);
+        Future<?> elsewhere =
+            pool.submit(
+                () ->
+                    assertThatThrownBy(() -> index.search(SearchRequest.of(foreign, 1)))
+                        .isInstanceOf(WrongThreadException.class));
+        elsewhere.get();
+      }
+      assertThat(index.size()).isEqualTo(1);
+      assertThat(index.search(new float[] {1, 2}, 1).id(0)).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void searchesReadTheRightIdsWhileTheIndexGrows() throws Exception {
+    int count = 40_000;
+    try (VectorIndex index = create(2, Metric.L2);
+        ExecutorService pool = Executors.newFixedThreadPool(2)) {
+      index.add(1, new float[] {0, 0});
+      AtomicBoolean stop = new AtomicBoolean();
+      List<Future<?>> searchers = new ArrayList<>();
+      for (int t = 0; t < 2; t++) {
+        searchers.add(
+            pool.submit(
+                () -> {
+                  while (!stop.get()) {
+                    // Row i lies at (i, 0) under id i + 1: a hit's distance tells its id.
+                    for (Hit hit : index.search(new float[] {0, 0}, 5).hits()) {
+                      assertThat(hit.id()).isEqualTo((long) hit.distance() + 1);
+                    }
+                  }
+                }));
+      }
+      for (int from = 1; from < count; from *= 2) {
+        int rows = Math.min(from, count - from);
+        float[] vectors = new float[rows * 2];
+        for (int i = 0; i < rows; i++) {
+          vectors[2 * i] = from + i;
+        }
+        index.addAll(LongStream.range(from + 1, from + 1 + rows).toArray(), vectors);
+      }
+      stop.set(true);
+      for (Future<?> searcher : searchers) {
+        searcher.get();
+      }
+      assertThat(index.size()).isEqualTo(count);
+    }
+  }
+
+  @Test
   void aReusedBufferHoldsTheHitsOfItsLastSearch() {
     Rows rows = Rows.gaussian(Metric.DOT, 12, 400);
     try (VectorIndex index = create(12, Metric.DOT)) {
@@ -632,7 +711,10 @@ public abstract class VectorIndexContract {
         assertThat(index.size()).as(where).isEqualTo(model.size());
         assertThat(index.contains(id)).as(where).isEqualTo(model.containsKey(id));
       }
-      model.forEach((id, row) -> assertThat(index.get(id)).hasValue(index.get(id).orElseThrow()));
+      model.forEach(
+          (id, row) ->
+              assertThat(index.get(id).orElseThrow())
+                  .containsExactly(Reference.stored(metric, row)));
     }
   }
 

@@ -17,6 +17,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -68,9 +69,17 @@ public final class ManagedIndex implements VectorIndex {
   private final Versions versions = new Versions(arena, ids);
 
   private final ReentrantLock writer = new ReentrantLock(true);
+
+  /** Set before close waits for the writer mutex: writers behind it in the queue are refused. */
+  private volatile boolean closing;
+
   // Under the writer mutex:
+  /** How many slots are linked, published or not. */
   private long nextSlot;
-  private long capacity;
+
+  private volatile long capacity;
+
+  private final LongAdder completedWalks = new LongAdder();
 
   /**
    * Takes {@code slots} over: it is closed with this index.
@@ -154,7 +163,11 @@ public final class ManagedIndex implements VectorIndex {
 
   @Override
   public void addAll(MemorySegment ids, MemorySegment vectors) {
-    Vectors.checkBatch(ids, vectors, spec.dimension());
+    long rows = Vectors.checkBatch(ids, vectors, spec.dimension());
+    if (rows > MAX_SLOTS) {
+      throw new IllegalArgumentException(
+          "a batch holds at most " + MAX_SLOTS + " rows, not " + rows);
+    }
     insert(ids.toArray(LONG), vectors, false);
   }
 
@@ -166,22 +179,30 @@ public final class ManagedIndex implements VectorIndex {
 
   @Override
   public boolean remove(long id) {
-    writer.lock();
+    lockWriter();
     try {
       int slot = map.find(id, versions.current());
       if (slot < 0) {
         return false;
       }
-      versions.publish(nextSlot, slot);
+      versions.publish(versions.current().slotCount(), slot);
       return true;
     } finally {
       writer.unlock();
     }
   }
 
+  private void lockWriter() {
+    writer.lock();
+    if (closing) {
+      writer.unlock();
+      throw new IllegalStateException("the index is closed");
+    }
+  }
+
   /** Adds a batch, or replaces a single row. */
   private void insert(long[] batch, MemorySegment vectors, boolean replace) {
-    writer.lock();
+    lockWriter();
     try {
       Version before = versions.current();
       int replaced = replace ? map.find(batch[0], before) : -1;
@@ -193,32 +214,38 @@ public final class ManagedIndex implements VectorIndex {
       }
       ensureCapacity(nextSlot + batch.length);
       stage(vectors, batch.length);
+      int first = (int) nextSlot;
       link(batch.length);
-      name(batch);
-      nextSlot += batch.length;
-      if (replaced < 0) {
-        versions.publish(nextSlot);
-      } else {
-        versions.publish(nextSlot, replaced);
-      }
+      name(batch, first);
+      versions.publish(nextSlot, deadFromNowOn(before, first, replaced));
     } finally {
       writer.unlock();
     }
   }
 
-  /** Gives the linked slots their ids, ahead of the version that publishes them. */
-  private void name(long[] batch) {
-    try {
-      boolean keepOlder = versions.olderInUse();
-      for (int i = 0; i < batch.length; i++) {
-        int slot = (int) nextSlot + i;
-        ids.set(slot, batch[i]);
-        map.put(batch[i], slot, keepOlder);
-      }
-    } catch (OutOfMemoryError outOfHeap) {
-      giveUp(batch.length);
-      throw outOfHeap;
+  /** Gives linked slots their ids, ahead of the version that publishes them. */
+  private void name(long[] batch, int first) {
+    boolean keepOlder = versions.olderInUse();
+    for (int i = 0; i < batch.length; i++) {
+      ids.set(first + i, batch[i]);
+      map.put(batch[i], first + i, keepOlder);
     }
+  }
+
+  /**
+   * What dies as slots from {@code first} on are published: the row that is replaced, and the slots
+   * of batches that failed after they were linked, which no version has shown yet.
+   */
+  private static int[] deadFromNowOn(Version before, int first, int replaced) {
+    int failed = first - (int) before.slotCount();
+    int[] dead = new int[failed + (replaced < 0 ? 0 : 1)];
+    for (int i = 0; i < failed; i++) {
+      dead[i] = (int) before.slotCount() + i;
+    }
+    if (replaced >= 0) {
+      dead[failed] = replaced;
+    }
+    return dead;
   }
 
   private void checkNew(long[] batch, Version version) {
@@ -248,6 +275,7 @@ public final class ManagedIndex implements VectorIndex {
     }
     long grown =
         Math.min(MAX_SLOTS, Math.max(Math.max(needed, FIRST_CAPACITY), capacity + capacity / 2));
+    slots.prepare(grown);
     graph.lockExclusive();
     try {
       slots.reserve(grown);
@@ -274,33 +302,22 @@ public final class ManagedIndex implements VectorIndex {
     }
   }
 
+  /** Links the staged rows. Slots that were linked count as used even when the batch fails. */
   private void link(long count) {
-    long done = 0;
-    while (done < count) {
+    long end = nextSlot + count;
+    while (nextSlot < end) {
       SlotIndex.Linked linked;
       graph.lockExclusive();
       try {
-        linked =
-            slots.link(nextSlot + done, count - done, threads, graph.readersWaiting(), SLICE_NANOS);
+        linked = slots.link(nextSlot, end - nextSlot, threads, graph.readersWaiting(), SLICE_NANOS);
       } finally {
         graph.unlockExclusive();
       }
-      done += linked.slots();
+      nextSlot += linked.slots();
       if (linked.failure() != null) {
-        giveUp(done);
         throw linked.failure();
       }
     }
-  }
-
-  /** Slots that were linked for a batch that failed are dead from birth. */
-  private void giveUp(long used) {
-    int[] dead = new int[Math.toIntExact(used)];
-    for (int i = 0; i < dead.length; i++) {
-      dead[i] = (int) nextSlot + i;
-    }
-    nextSlot += used;
-    versions.publish(nextSlot, dead);
   }
 
   // ---- searching
@@ -361,7 +378,7 @@ public final class ManagedIndex implements VectorIndex {
     if (request.isExact() || k * SCAN_ROWS_PER_HIT >= version.liveCount()) {
       return scan(version, MemorySegment.NULL, query, k, hits);
     }
-    return walk(version, MemorySegment.NULL, query, k, request.efSearchOr(efSearch), hits);
+    return walk(version, MemorySegment.NULL, version.liveCount(), request, query, k, hits);
   }
 
   private int runFiltered(
@@ -383,18 +400,36 @@ public final class ManagedIndex implements VectorIndex {
       MemorySegment bitmap = matches.bitmap(version.slotCount(), scratch);
       return scan
           ? scan(version, bitmap, query, k, hits)
-          : walk(version, bitmap, query, k, request.efSearchOr(efSearch), hits);
+          : walk(version, bitmap, matches.count(), request, query, k, hits);
     }
   }
 
+  /**
+   * Walks the graph; a walk that comes back with fewer than it could have is followed by an exact
+   * scan.
+   *
+   * @param matches how many live slots {@code filter} leaves
+   */
   private int walk(
-      Version version, MemorySegment filter, MemorySegment query, int k, int ef, HitSegments hits) {
+      Version version,
+      MemorySegment filter,
+      long matches,
+      SearchRequest request,
+      MemorySegment query,
+      int k,
+      HitSegments hits) {
+    int found;
     graph.lockShared();
     try {
-      return slots.search(version, filter, query, k, ef, hits);
+      found = slots.search(version, filter, query, k, request.efSearchOr(efSearch), hits);
     } finally {
       graph.unlockShared();
     }
+    if (found >= Math.min(k, matches)) {
+      return found;
+    }
+    completedWalks.increment();
+    return scan(version, filter, query, k, hits);
   }
 
   private int scan(
@@ -441,26 +476,31 @@ public final class ManagedIndex implements VectorIndex {
 
   @Override
   public IndexStats stats() {
-    writer.lock();
+    Version version = versions.retain();
     try {
-      Version version = versions.current();
-      Map<String, Object> details = new TreeMap<>(slots.details());
+      Map<String, Object> details = new TreeMap<>();
       details.put("slots", version.slotCount());
       details.put("capacity", capacity);
       details.put("idMapHeapBytes", map.bytes());
+      details.put("completedWalks", completedWalks.sum());
+      long bytes = ids.bytes() + versions.nativeBytes();
+      graph.lockShared();
+      try {
+        details.putAll(slots.details());
+        bytes += slots.memoryBytes();
+      } finally {
+        graph.unlockShared();
+      }
       return new IndexStats(
-          version.liveCount(),
-          version.slotCount() - version.liveCount(),
-          slots.memoryBytes() + ids.bytes() + versions.nativeBytes(),
-          0,
-          details);
+          version.liveCount(), version.slotCount() - version.liveCount(), bytes, 0, details);
     } finally {
-      writer.unlock();
+      versions.release(version);
     }
   }
 
   @Override
   public void close() {
+    closing = true;
     writer.lock();
     try {
       if (versions.isClosed()) {

@@ -21,57 +21,62 @@ final class SlotIds {
     this.arena = arena;
   }
 
-  /** Makes room for {@code slots} ids in all. */
+  /**
+   * Makes room for {@code slots} ids in all. What it replaces stays readable: searches may be on
+   * it.
+   */
   void reserve(long slots) {
     int count = Pages.count(slots);
     MemorySegment[] old = pages;
-    boolean firstPageGrows = count == 1 && (old.length == 0 || old[0].byteSize() < slots * 8L);
-    boolean firstPageCompletes =
-        count > 1 && old.length == 1 && old[0].byteSize() < Pages.ID_PAGE_BYTES;
+    boolean firstPageGrows =
+        old.length <= 1 && slots > 0 && bytesOfFirst(old) < firstPageBytes(slots);
     if (count <= old.length && !firstPageGrows) {
       return;
     }
-    MemorySegment[] grown = Arrays.copyOf(old, Math.max(count, old.length));
-    // A small index does not pay for a whole page: the first one grows by doubling. What it
-    // replaces stays readable
-    // until the index closes, because searches may be on it.
+    MemorySegment[] grown = Arrays.copyOf(old, count);
     if (firstPageGrows) {
-      grown[0] = copyOf(old.length == 0 ? null : old[0], firstPageSlots(slots) * 8L);
-    } else if (firstPageCompletes) {
-      grown[0] = copyOf(old[0], Pages.ID_PAGE_BYTES);
+      // A small index does not pay for a whole page: the first one grows by doubling.
+      grown[0] = arena.allocate(firstPageBytes(slots), Long.BYTES);
+      if (old.length == 1) {
+        MemorySegment.copy(old[0], 0, grown[0], 0, old[0].byteSize());
+      }
     }
     for (int i = Math.max(1, old.length); i < count; i++) {
       grown[i] = arena.allocate(Pages.ID_PAGE_BYTES, Long.BYTES);
     }
-    if (grown[0] == null) {
-      grown[0] = arena.allocate(Pages.ID_PAGE_BYTES, Long.BYTES);
-    }
+    table = tableOf(grown, firstPageGrows);
+    pages = grown;
+  }
+
+  /**
+   * Pointers to {@code grown}. Entries that a version may have published are never written again,
+   * because native code reads them without any order; there is room for more behind them.
+   */
+  private MemorySegment tableOf(MemorySegment[] grown, boolean firstChanged) {
     MemorySegment pointers = table;
-    if (pointers.byteSize() < count * 8L) {
+    int known = pages.length;
+    if (firstChanged || pointers.byteSize() < grown.length * 8L) {
       pointers =
-          arena.allocate(ValueLayout.JAVA_LONG, Math.max(16, Integer.highestOneBit(count) * 2L));
+          arena.allocate(
+              ValueLayout.JAVA_LONG, Math.max(16, Integer.highestOneBit(grown.length) * 2L));
+      known = 0;
     }
-    for (int i = 0; i < count; i++) {
+    for (int i = known; i < grown.length; i++) {
       pointers.setAtIndex(ValueLayout.JAVA_LONG, i, grown[i].address());
     }
-    pages = grown;
-    table = pointers;
+    return pointers;
   }
 
-  private static long firstPageSlots(long slots) {
+  private static long bytesOfFirst(MemorySegment[] pages) {
+    return pages.length == 0 ? 0 : pages[0].byteSize();
+  }
+
+  private static long firstPageBytes(long slots) {
     long size = FIRST_PAGE_SLOTS;
-    while (size < slots) {
+    while (size < Math.min(slots, Pages.SLOTS)) {
       size *= 2;
     }
-    return size;
-  }
-
-  private MemorySegment copyOf(MemorySegment page, long bytes) {
-    MemorySegment larger = arena.allocate(bytes, Long.BYTES);
-    if (page != null) {
-      MemorySegment.copy(page, 0, larger, 0, page.byteSize());
-    }
-    return larger;
+    return size * Long.BYTES;
   }
 
   /** Pointers to the pages, as native code reads them. */

@@ -18,7 +18,16 @@ import org.jspecify.annotations.Nullable;
  */
 public interface SlotIndex extends AutoCloseable {
 
-  /** Makes room for {@code capacity} slots in all. Exclusive. On failure the index is as before. */
+  /**
+   * Gets ready for {@link #reserve} as far as that can be done beside searches. Writer. On failure
+   * the index is as before.
+   */
+  void prepare(long capacity);
+
+  /**
+   * Makes room for {@code capacity} slots in all. Exclusive, so it is quick. On failure the index
+   * is as before.
+   */
   void reserve(long capacity);
 
   /**
@@ -46,8 +55,8 @@ public interface SlotIndex extends AutoCloseable {
   record Linked(long slots, @Nullable RuntimeException failure) {}
 
   /**
-   * The nearest by a walk over the graph, completed by an exact scan when it comes back short.
-   * Shared.
+   * The nearest by a walk over the graph. Shared. May come back with fewer than there are; the
+   * engine then scans.
    *
    * @param filter bitmap by slot of at least {@code view.slotCount()} bits, or {@link
    *     MemorySegment#NULL}

@@ -11,9 +11,6 @@ public interface SlotView {
   /** Slots from here on do not exist. */
   long slotCount();
 
-  /** How many slots are live. */
-  long liveCount();
-
   /**
    * Pointers to the pages of the dead bitmap, or {@link MemorySegment#NULL} when no slot is dead.
    */

@@ -10,33 +10,45 @@ import java.util.concurrent.atomic.AtomicInteger;
  * users.
  */
 final class Version implements SlotView {
-  private static final MemorySegment[] NONE_DEAD = {};
+  private static final DeadPage[] NONE_DEAD = {};
 
+  /**
+   * A page of the dead bitmap.
+   *
+   * @param bits a bit for every slot of the page
+   * @param born number of the first version that has it
+   */
+  record DeadPage(MemorySegment bits, long born) {}
+
+  private final long number;
   private final long slotCount;
   private final long liveCount;
   private final MemorySegment idPages;
   private final MemorySegment deadTable;
-  private final MemorySegment[] deadPages;
+  private final DeadPage[] deadPages;
 
   /** Users, among them the publication itself; 0 is final. */
   private final AtomicInteger users = new AtomicInteger(1);
 
   /** A version without dead slots. */
-  Version(long slotCount, MemorySegment idPages) {
-    this(slotCount, slotCount, idPages, MemorySegment.NULL, NONE_DEAD);
+  Version(long number, long slotCount, MemorySegment idPages) {
+    this(number, slotCount, slotCount, idPages, MemorySegment.NULL, NONE_DEAD);
   }
 
   /**
+   * @param number one more than the version before
    * @param deadTable pointers to {@code deadPages}, as native code reads them
    * @param deadPages a page, or null where no slot of it is dead; pages beyond the array have no
    *     dead slot either
    */
   Version(
+      long number,
       long slotCount,
       long liveCount,
       MemorySegment idPages,
       MemorySegment deadTable,
-      MemorySegment[] deadPages) {
+      DeadPage[] deadPages) {
+    this.number = number;
     this.slotCount = slotCount;
     this.liveCount = liveCount;
     this.idPages = idPages;
@@ -75,7 +87,7 @@ final class Version implements SlotView {
       return false;
     }
     int bit = (int) slot & Pages.SLOT_MASK;
-    long word = deadPages[page].getAtIndex(ValueLayout.JAVA_LONG, bit >>> 6);
+    long word = deadPages[page].bits().getAtIndex(ValueLayout.JAVA_LONG, bit >>> 6);
     return (word >>> bit & 1) != 0;
   }
 
@@ -84,8 +96,8 @@ final class Version implements SlotView {
     return slotCount;
   }
 
-  @Override
-  public long liveCount() {
+  /** How many slots are live. */
+  long liveCount() {
     return liveCount;
   }
 
@@ -99,7 +111,14 @@ final class Version implements SlotView {
     return idPages;
   }
 
-  MemorySegment[] deadPageSegments() {
+  long number() {
+    return number;
+  }
+
+  /**
+   * A page, or null where no slot of it is dead; pages beyond the array have no dead slot either.
+   */
+  DeadPage[] pages() {
     return deadPages;
   }
 }

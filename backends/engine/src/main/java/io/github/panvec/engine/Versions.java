@@ -1,12 +1,11 @@
 package io.github.panvec.engine;
 
+import io.github.panvec.engine.Version.DeadPage;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -14,8 +13,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The published version and those that searches still hold. Publishing is one volatile write, by
- * the holder of the writer mutex; what an older version alone needs is used again once nobody holds
- * it.
+ * the holder of the writer mutex; memory that only unused versions need is used again.
  *
  * <p>It is also the index's lifetime: after {@link #close()} nothing can be retained, and close
  * waits for those who have.
@@ -25,27 +23,31 @@ final class Versions {
   private final SlotIds ids;
   private volatile @Nullable Version current;
 
-  /**
-   * Versions that were replaced, oldest first, each with the pages that only it and older ones use.
-   * Writer mutex.
-   */
-  private final Deque<Retired> retired = new ArrayDeque<>();
+  // Under the writer mutex:
+  /** Versions that were replaced while somebody held them. */
+  private final ArrayList<Version> held = new ArrayList<>();
+
+  /** What such versions may still read. */
+  private final ArrayList<Outdated> outdated = new ArrayList<>();
 
   private final List<MemorySegment> freePages = new ArrayList<>();
   private final List<MemorySegment> freeTables = new ArrayList<>();
-  private long nativeBytes;
+  private volatile long nativeBytes;
 
   private final ReentrantLock closing = new ReentrantLock();
   private final Condition released = closing.newCondition();
   private volatile boolean closed;
 
-  private record Retired(
-      Version version, List<MemorySegment> pages, @Nullable MemorySegment table) {}
+  /**
+   * Memory that the versions {@code first .. last} read, both included, and that goes back to
+   * {@code home} when none of them is held.
+   */
+  private record Outdated(MemorySegment memory, long first, long last, List<MemorySegment> home) {}
 
   Versions(Arena arena, SlotIds ids) {
     this.arena = arena;
     this.ids = ids;
-    current = new Version(0, ids.table());
+    current = new Version(0, 0, ids.table());
   }
 
   /**
@@ -55,10 +57,7 @@ final class Versions {
    */
   Version retain() {
     while (true) {
-      Version version = current;
-      if (version == null) {
-        throw new IllegalStateException("the index is closed");
-      }
+      Version version = current();
       if (version.tryRetain()) {
         return version;
       }
@@ -76,7 +75,11 @@ final class Versions {
     }
   }
 
-  /** The current version, for the holder of the writer mutex. */
+  /**
+   * The current version; nothing keeps it but the writer mutex.
+   *
+   * @throws IllegalStateException after {@link #close}
+   */
   Version current() {
     Version version = current;
     if (version == null) {
@@ -88,12 +91,12 @@ final class Versions {
   /** Whether a search holds a version older than the current one. */
   boolean olderInUse() {
     reclaim();
-    return !retired.isEmpty();
+    return !held.isEmpty();
   }
 
   /**
    * Publishes a version with {@code slotCount} slots, in which {@code dead} slots are dead besides
-   * those that were.
+   * those that were. When it throws, the current version is as before.
    *
    * @param dead slots below {@code slotCount}, each live in the current version or not yet in it;
    *     no duplicates
@@ -101,68 +104,82 @@ final class Versions {
   void publish(long slotCount, int... dead) {
     reclaim();
     Version old = current();
-    long liveCount = old.liveCount() + slotCount - old.slotCount() - dead.length;
-    MemorySegment[] oldPages = old.deadPageSegments();
+    DeadPage[] oldPages = old.pages();
+    long number = old.number() + 1;
     if (dead.length == 0 && oldPages.length == 0) {
-      replace(old, new Version(slotCount, ids.table()), List.of(), null);
+      replace(old, new Version(number, slotCount, ids.table()));
       return;
     }
-    int pageCount = Pages.count(slotCount);
-    MemorySegment[] pages = Arrays.copyOf(oldPages, pageCount);
-    List<MemorySegment> outdated = new ArrayList<>();
+    DeadPage[] pages = Arrays.copyOf(oldPages, Pages.count(slotCount));
     for (int slot : dead) {
       int page = Pages.page(slot);
-      boolean shared =
-          page < oldPages.length && pages[page] != null && pages[page] == oldPages[page];
-      if (pages[page] == null || shared) {
-        MemorySegment copy = takePage();
-        if (shared) {
-          copy.copyFrom(pages[page]);
-          outdated.add(pages[page]);
-        } else {
-          copy.fill((byte) 0);
-        }
-        pages[page] = copy;
+      if (pages[page] == null || pages[page].born() != number) {
+        pages[page] = new DeadPage(copyOf(pages[page]), number);
       }
+      MemorySegment bits = pages[page].bits();
       int bit = slot & Pages.SLOT_MASK;
-      long word = pages[page].getAtIndex(ValueLayout.JAVA_LONG, bit >>> 6);
-      pages[page].setAtIndex(ValueLayout.JAVA_LONG, bit >>> 6, word | 1L << bit);
+      long word = bits.getAtIndex(ValueLayout.JAVA_LONG, bit >>> 6);
+      bits.setAtIndex(ValueLayout.JAVA_LONG, bit >>> 6, word | 1L << bit);
     }
-    MemorySegment table = takeTable(pageCount);
-    for (int i = 0; i < pageCount; i++) {
-      table.setAtIndex(ValueLayout.JAVA_LONG, i, pages[i] == null ? 0 : pages[i].address());
+    MemorySegment table = takeTable(pages.length);
+    for (int i = 0; i < pages.length; i++) {
+      table.setAtIndex(ValueLayout.JAVA_LONG, i, pages[i] == null ? 0 : pages[i].bits().address());
     }
-    Version next = new Version(slotCount, liveCount, ids.table(), table, pages);
-    replace(old, next, outdated, oldPages.length == 0 ? null : old.deadPages());
+    long liveCount = old.liveCount() + slotCount - old.slotCount() - dead.length;
+    replace(old, new Version(number, slotCount, liveCount, ids.table(), table, pages));
   }
 
-  private void replace(
-      Version old,
-      Version next,
-      List<MemorySegment> outdatedPages,
-      @Nullable MemorySegment outdatedTable) {
-    retired.addLast(new Retired(old, outdatedPages, outdatedTable));
+  private void replace(Version old, Version next) {
+    List<Outdated> more = new ArrayList<>();
+    DeadPage[] before = old.pages();
+    if (before.length > 0) {
+      more.add(new Outdated(old.deadPages(), old.number(), old.number(), freeTables));
+    }
+    for (int i = 0; i < before.length; i++) {
+      if (before[i] != null && before[i] != next.pages()[i]) {
+        more.add(new Outdated(before[i].bits(), before[i].born(), old.number(), freePages));
+      }
+    }
+    held.ensureCapacity(held.size() + 1);
+    outdated.ensureCapacity(outdated.size() + more.size());
+    // All that can fail for want of memory has been done.
+    held.add(old);
+    outdated.addAll(more);
     current = next;
     old.release();
   }
 
-  /** Takes back what only unused versions needed; stops at the oldest that is in use. */
+  /** Takes back what no version in use reads. */
   private void reclaim() {
-    while (!retired.isEmpty() && retired.peekFirst().version().isUnused()) {
-      Retired oldest = retired.removeFirst();
-      freePages.addAll(oldest.pages());
-      if (oldest.table() != null) {
-        freeTables.add(oldest.table());
+    held.removeIf(Version::isUnused);
+    for (int i = outdated.size() - 1; i >= 0; i--) {
+      Outdated one = outdated.get(i);
+      if (!isRead(one)) {
+        one.home().add(one.memory());
+        outdated.set(i, outdated.get(outdated.size() - 1));
+        outdated.remove(outdated.size() - 1);
       }
     }
   }
 
-  private MemorySegment takePage() {
-    if (!freePages.isEmpty()) {
-      return freePages.remove(freePages.size() - 1);
+  private boolean isRead(Outdated one) {
+    for (Version version : held) {
+      if (version.number() >= one.first() && version.number() <= one.last()) {
+        return true;
+      }
     }
-    nativeBytes += Pages.DEAD_PAGE_BYTES;
-    return arena.allocate(Pages.DEAD_PAGE_BYTES, Long.BYTES);
+    return false;
+  }
+
+  private MemorySegment copyOf(@Nullable DeadPage page) {
+    MemorySegment copy;
+    if (freePages.isEmpty()) {
+      copy = arena.allocate(Pages.DEAD_PAGE_BYTES, Long.BYTES);
+      nativeBytes += Pages.DEAD_PAGE_BYTES;
+    } else {
+      copy = freePages.remove(freePages.size() - 1);
+    }
+    return page == null ? copy.fill((byte) 0) : copy.copyFrom(page.bits());
   }
 
   private MemorySegment takeTable(int pageCount) {
@@ -175,10 +192,12 @@ final class Versions {
     }
     // Sizes double, so that few are outgrown.
     long pointers = Math.max(16, Integer.highestOneBit(pageCount) * 2L);
+    MemorySegment table = arena.allocate(ValueLayout.JAVA_LONG, pointers);
     nativeBytes += pointers * 8;
-    return arena.allocate(ValueLayout.JAVA_LONG, pointers);
+    return table;
   }
 
+  /** Any thread. */
   long nativeBytes() {
     return nativeBytes;
   }
@@ -193,14 +212,14 @@ final class Versions {
    */
   void close() {
     Version last = current();
+    held.add(last);
     closed = true;
     current = null;
     last.release();
-    retired.addLast(new Retired(last, List.of(), null));
     closing.lock();
     try {
-      for (Retired one : retired) {
-        while (!one.version().isUnused()) {
+      for (Version version : held) {
+        while (!version.isUnused()) {
           released.awaitUninterruptibly();
         }
       }

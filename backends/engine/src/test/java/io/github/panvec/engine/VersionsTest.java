@@ -94,6 +94,46 @@ class VersionsTest {
   }
 
   @Test
+  void aVersionHeldForLongKeepsItsOwnPagesOnly() {
+    try (Arena arena = Arena.ofShared()) {
+      SlotIds ids = new SlotIds(arena);
+      Versions versions = new Versions(arena, ids);
+      ids.reserve(30_000);
+      versions.publish(30_000, 29_999);
+      Version held = versions.retain();
+      for (int slot = 0; slot < 5_000; slot++) {
+        versions.publish(30_000, slot);
+      }
+      assertThat(versions.nativeBytes()).isLessThan(10 * Pages.DEAD_PAGE_BYTES);
+      for (int slot = 0; slot < 29_999; slot++) {
+        assertThat(held.isLive(slot)).isTrue();
+      }
+      assertThat(held.isLive(29_999)).isFalse();
+      assertThat(versions.current().liveCount()).isEqualTo(30_000 - 5_001);
+      versions.release(held);
+      assertThat(versions.olderInUse()).isFalse();
+    }
+  }
+
+  @Test
+  void tablesOfIdsThatWerePublishedAreNeverWrittenAgain() {
+    try (Arena arena = Arena.ofShared()) {
+      SlotIds ids = new SlotIds(arena);
+      long slots = 1;
+      while (slots < 200_000) {
+        ids.reserve(slots);
+        MemorySegment table = ids.table();
+        long[] before = table.toArray(ValueLayout.JAVA_LONG);
+        ids.reserve(slots * 2);
+        for (int page = 0; page < Pages.count(slots); page++) {
+          assertThat(table.getAtIndex(ValueLayout.JAVA_LONG, page)).isEqualTo(before[page]);
+        }
+        slots *= 2;
+      }
+    }
+  }
+
+  @Test
   void afterCloseNothingCanBeRetained() {
     try (Arena arena = Arena.ofShared()) {
       Versions versions = new Versions(arena, new SlotIds(arena));

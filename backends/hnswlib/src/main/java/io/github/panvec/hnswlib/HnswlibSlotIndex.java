@@ -7,6 +7,7 @@ import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_fre
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_link;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_max_level;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_memory_bytes;
+import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_prepare;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_reserve;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_row;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_search;
@@ -63,6 +64,14 @@ final class HnswlibSlotIndex implements SlotIndex {
   }
 
   @Override
+  public void prepare(long capacity) {
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment error = scratch.allocate(ERROR_BYTES);
+      NativeStatus.check(panvec_hnswlib_prepare(graph, capacity, error, ERROR_BYTES), error);
+    }
+  }
+
+  @Override
   public void reserve(long capacity) {
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment error = scratch.allocate(ERROR_BYTES);
@@ -111,12 +120,10 @@ final class HnswlibSlotIndex implements SlotIndex {
       int efSearch,
       HitSegments hits) {
     MemorySegment count = hits.outputs();
-    MemorySegment completed = count.asSlice(JAVA_LONG.byteSize());
     int status =
         panvec_hnswlib_search(
             graph,
             view.slotCount(),
-            view.liveCount(),
             view.deadPages(),
             view.idPages(),
             filter,
@@ -126,7 +133,6 @@ final class HnswlibSlotIndex implements SlotIndex {
             hits.ids(),
             hits.distances(),
             count,
-            completed,
             hits.error(),
             ERROR_BYTES);
     NativeStatus.check(status, hits.error());

@@ -102,6 +102,18 @@ class HnswlibIndexTest {
   }
 
   @Test
+  void amongRowsThatRankTheSameTheSmallestIdsAreReturned() {
+    int count = 300;
+    float[] vectors = new float[count * DIMENSION];
+    long[] ids = LongStream.range(0, count).map(i -> (i * 7) % count).toArray();
+    try (VectorIndex index = Panvec.create(spec())) {
+      index.addAll(ids, vectors);
+      SearchRequest request = SearchRequest.of(new float[DIMENSION], 5).efSearch(count);
+      assertThat(index.search(request).ids()).containsExactly(0, 1, 2, 3, 4);
+    }
+  }
+
+  @Test
   void aLargerEfSearchFindsMore() {
     try (VectorIndex index = index(10_000, spec())) {
       assertThat(recall(index, 10)).isLessThan(recall(index, 400));

@@ -35,6 +35,11 @@ final class SqliteVecConnection implements AutoCloseable {
   /** Up to this k the room for the hits is made without asking for the size first. */
   private static final int SMALL_K = 4096;
 
+  /** How often a search is tried while other threads or processes add rows. */
+  private static final int MOST_ATTEMPTS = 8;
+
+  private static final int ROOM_FOR_NEWCOMERS = 4096;
+
   private static final Pattern ROW = Pattern.compile("^(inserting row )(\\d+)");
 
   private final Arena arena = Arena.ofShared();
@@ -165,22 +170,17 @@ final class SqliteVecConnection implements AutoCloseable {
 
   private void addSlice(
       MemorySegment ids, MemorySegment rows, long count, long firstRow, boolean replace) {
-    int status;
-    try {
-      status =
-          PanvecSqlitevec.panvec_sqlitevec_add(
-              handle,
-              ids,
-              rows,
-              count,
-              replace ? 1 : 0,
-              number,
-              component,
-              error,
-              HitSegments.ERROR_BYTES);
-    } catch (AssertionError wrapped) {
-      throw unwrap(wrapped);
-    }
+    int status =
+        PanvecSqlitevec.panvec_sqlitevec_add(
+            handle,
+            ids,
+            rows,
+            count,
+            replace ? 1 : 0,
+            number,
+            component,
+            error,
+            HitSegments.ERROR_BYTES);
     if (status == NativeStatus.OK) {
       return;
     }
@@ -253,24 +253,25 @@ final class SqliteVecConnection implements AutoCloseable {
     int capacity = request.k() <= SMALL_K ? request.k() : (int) Math.min(request.k(), size());
     try (Arena scratch = Arena.ofConfined()) {
       NativeFilter filter = NativeFilter.of(request.idFilter(), scratch);
-      while (true) {
+      for (int attempt = 1; ; attempt++) {
         try (Arena room = Arena.ofConfined()) {
           HitSegments hits = HitSegments.allocate(room, capacity);
           int status = search(request, filter, hits, capacity);
           if (status == NativeStatus.OK) {
             return hits.toResult((int) hits.outputs().get(ValueLayout.JAVA_LONG, 0));
           }
-          RuntimeException failure = NativeStatus.exception(status, hits.error().getString(0));
-          // Somebody may have added rows since the size was asked for.
-          int needed =
-              status == NativeStatus.INVALID_ARGUMENT ? (int) Math.min(request.k(), size()) : 0;
-          if (needed <= capacity) {
-            throw failure;
+          if (!isTooLittleRoom(status, capacity, request) || attempt == MOST_ATTEMPTS) {
+            throw NativeStatus.exception(status, hits.error().getString(0));
           }
-          capacity = needed;
         }
+        capacity = (int) Math.min(request.k(), Math.max(capacity, size()) + ROOM_FOR_NEWCOMERS);
       }
     }
+  }
+
+  /** Rows come and go between the question for the size and the search. */
+  private static boolean isTooLittleRoom(int status, int capacity, SearchRequest request) {
+    return status == NativeStatus.INVALID_ARGUMENT && capacity < request.k();
   }
 
   /** Searches into the caller's buffer; without a filter nothing is allocated. */
@@ -292,9 +293,11 @@ final class SqliteVecConnection implements AutoCloseable {
   private void search(SearchRequest request, NativeFilter filter, SearchBuffer buffer) {
     HitSegments hits = buffer.hits();
     int status = search(request, filter, hits, buffer.capacity());
-    if (status == NativeStatus.INVALID_ARGUMENT && buffer.capacity() < request.k()) {
-      // Somebody may have added rows since the buffer was found large enough.
+    for (int attempt = 1;
+        isTooLittleRoom(status, buffer.capacity(), request) && attempt < MOST_ATTEMPTS;
+        attempt++) {
       Vectors.checkBuffer(buffer, spec, Math.min(request.k(), size()));
+      status = search(request, filter, hits, buffer.capacity());
     }
     NativeStatus.check(status, hits.error());
     buffer.setCount((int) hits.outputs().get(ValueLayout.JAVA_LONG, 0));
@@ -306,36 +309,21 @@ final class SqliteVecConnection implements AutoCloseable {
       MemorySegment.copy(query, 0, oneVector, 0, oneVector.byteSize());
       query = oneVector;
     }
-    try {
-      return PanvecSqlitevec.panvec_sqlitevec_search(
-          handle,
-          query,
-          request.k(),
-          filter.ids(),
-          filter.idCount(),
-          filter.bitmap(),
-          filter.firstId(),
-          filter.words(),
-          hits.ids(),
-          hits.distances(),
-          capacity,
-          hits.outputs(),
-          hits.error(),
-          HitSegments.ERROR_BYTES);
-    } catch (AssertionError wrapped) {
-      throw unwrap(wrapped);
-    }
-  }
-
-  /**
-   * Generated bindings wrap what Java says about a segment of the caller's, for example that its
-   * arena is closed.
-   */
-  private static RuntimeException unwrap(AssertionError wrapped) {
-    if (wrapped.getCause() instanceof RuntimeException cause) {
-      return cause;
-    }
-    throw wrapped;
+    return PanvecSqlitevec.panvec_sqlitevec_search(
+        handle,
+        query,
+        request.k(),
+        filter.ids(),
+        filter.idCount(),
+        filter.bitmap(),
+        filter.firstId(),
+        filter.words(),
+        hits.ids(),
+        hits.distances(),
+        capacity,
+        hits.outputs(),
+        hits.error(),
+        HitSegments.ERROR_BYTES);
   }
 
   private void check(int status) {

@@ -169,22 +169,6 @@ class SqliteVecIndexTest {
   }
 
   @Test
-  void aSegmentWhoseArenaIsClosedIsRefusedInPlainWords() {
-    MemorySegment closed;
-    try (Arena arena = Arena.ofConfined()) {
-      closed = arena.allocate(16, 8);
-    }
-    try (VectorIndex index = inMemory(Metric.L2, 2)) {
-      index.add(1, new float[] {1, 2});
-      assertThatThrownBy(() -> index.search(SearchRequest.of(closed.asSlice(0, 8), 1)))
-          .isInstanceOf(IllegalStateException.class);
-      assertThatThrownBy(() -> index.addAll(closed.asSlice(0, 8), closed.asSlice(8, 8)))
-          .isInstanceOf(IllegalStateException.class);
-      assertThat(index.size()).isEqualTo(1);
-    }
-  }
-
-  @Test
   void aBufferThatIsTooSmallIsRefusedUnlessTheIndexIsSmallerStill() {
     try (VectorIndex index = inMemory(Metric.L2, 1)) {
       SearchBuffer buffer = SearchBuffer.allocate(1, 2);

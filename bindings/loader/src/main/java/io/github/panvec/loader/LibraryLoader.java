@@ -71,6 +71,10 @@ final class LibraryLoader {
     if (directory == null) {
       return null;
     }
+    if (!Files.isDirectory(Path.of(directory))) {
+      throw failure(
+          source + ": " + directory + " is no directory", "Correct or remove the setting.");
+    }
     String fileName = platform.fileName(library);
     Path direct = Path.of(directory, fileName);
     Path byPlatform = Path.of(directory, platform.toString(), fileName);
@@ -144,6 +148,19 @@ final class LibraryLoader {
   private Opened open(Path file, String source) {
     Path absolute = file.toAbsolutePath();
     try {
+      long least = Files.isRegularFile(absolute) ? ElfExtent.leastBytes(absolute) : 0;
+      if (Files.exists(absolute) && Files.size(absolute) < least) {
+        throw failure(
+            source
+                + ": "
+                + absolute
+                + " is cut off: it has "
+                + Files.size(absolute)
+                + " of at least "
+                + least
+                + " bytes",
+            "Build or download it again.");
+      }
       return new Opened(absolute, linker.open(absolute));
     } catch (NoSuchFileException missing) {
       throw failure(

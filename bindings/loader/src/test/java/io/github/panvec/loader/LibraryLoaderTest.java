@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -25,6 +26,8 @@ import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 class LibraryLoaderTest {
@@ -43,8 +46,8 @@ class LibraryLoaderTest {
     return catchThrowableOfType(NativeLoadException.class, () -> fixtures.loader(library).load());
   }
 
-  private Path nativeDirectory() {
-    Path folder = directory.resolve("natives");
+  private Path nativeDirectory() throws IOException {
+    Path folder = Files.createDirectories(directory.resolve("natives"));
     fixtures.properties.put("panvec.native.dir", folder.toString());
     return folder;
   }
@@ -99,6 +102,27 @@ class LibraryLoaderTest {
   }
 
   @Test
+  @EnabledOnOs(value = OS.LINUX, disabledReason = "the linker of macOS checks this itself")
+  void aLibraryThatWasCutOffIsRefusedBeforeTheLinkerMapsIt() throws IOException {
+    byte[] library = Fixtures.realLibrary();
+    for (int length : new int[] {64, 200, library.length / 4, library.length / 2}) {
+      Path file = Fixtures.write(directory.resolve("cut.so"), Arrays.copyOf(library, length));
+      fixtures.properties.put("panvec.fixture.path", file.toString());
+      assertThat(failureOf("fixture"))
+          .hasMessageContaining("cut.so is cut off: it has " + length + " of at least ");
+    }
+  }
+
+  @Test
+  void aDirectoryThatDoesNotExistIsReported() throws IOException {
+    fixtures.onClassPath("fixture", Fixtures.realLibrary());
+    fixtures.environment.put("PANVEC_NATIVE_DIR", directory.resolve("gone").toString());
+    assertThat(failureOf("fixture"))
+        .hasMessageContaining("environment variable PANVEC_NATIVE_DIR")
+        .hasMessageContaining("gone is no directory");
+  }
+
+  @Test
   void aLibraryForAnotherCpuIsNamedAsSuch() throws IOException {
     Path file = Fixtures.write(directory.resolve("foreign.so"), Fixtures.libraryForAnotherCpu());
     fixtures.properties.put("panvec.fixture.path", file.toString());
@@ -149,7 +173,7 @@ class LibraryLoaderTest {
   }
 
   @Test
-  void everyPlaceThatHasNothingIsListed() {
+  void everyPlaceThatHasNothingIsListed() throws IOException {
     nativeDirectory();
     assertThat(failureOf("fixture"))
         .hasMessageContaining("tried property panvec.native.dir: neither ")

@@ -9,7 +9,6 @@ import io.jhdf.exceptions.HdfException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.BufferUnderflowException;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -46,16 +45,32 @@ final class Hdf5Format {
     if (!Files.isRegularFile(file)) {
       throw new InputException(file + ": no such file");
     }
+    String part = "its superblock";
     try (HdfFile hdf = new HdfFile(file)) {
       requireWhole(file, hdf);
+      part = "its list of datasets";
+      hdf.getChildren();
+      part = "its dataset \"train\"";
       VectorSet base = read(file, hdf, "train", arena);
+      part = "its dataset \"test\"";
       VectorSet queries = read(file, hdf, "test", arena);
-      return new Content(base, queries, metric(hdf), neighbors(hdf));
-    } catch (HdfException
-        | IllegalArgumentException
-        | IndexOutOfBoundsException
-        | BufferUnderflowException damaged) {
-      throw new InputException(file + ": no readable HDF5 file: " + firstLine(damaged), damaged);
+      part = "its attribute \"distance\"";
+      Metric metric = metric(hdf);
+      part = "its dataset \"neighbors\"";
+      return new Content(base, queries, metric, neighbors(hdf));
+    } catch (InputException plain) {
+      throw plain;
+    } catch (RuntimeException damaged) {
+      // jHDF checks little: whatever a damaged file leads it into is the file's fault.
+      throw new InputException(
+          file
+              + ": no readable HDF5 file: of its "
+              + file.toFile().length()
+              + " bytes "
+              + part
+              + " cannot be read: "
+              + firstLine(damaged),
+          damaged);
     }
   }
 
@@ -138,8 +153,15 @@ final class Hdf5Format {
     return (int[][]) dataset.getData(new long[] {0, 0}, new int[] {count, shape[1]});
   }
 
-  private static String firstLine(Exception thrown) {
-    String message = String.valueOf(thrown.getMessage());
-    return message.lines().findFirst().orElse(thrown.getClass().getSimpleName());
+  /** What went wrong at the bottom; what is above it only says again that something did. */
+  private static String firstLine(Throwable thrown) {
+    Throwable root = thrown;
+    while (root.getCause() != null && root.getCause() != root) {
+      root = root.getCause();
+    }
+    String message = String.valueOf(root.getMessage()).lines().findFirst().orElse("");
+    return root instanceof HdfException
+        ? message
+        : root.getClass().getSimpleName() + (root.getMessage() == null ? "" : ": " + message);
   }
 }

@@ -1,6 +1,7 @@
 package io.github.panvec.bench.eval;
 
 import io.github.panvec.Metric;
+import io.github.panvec.bench.InputException;
 import io.github.panvec.bench.Progress;
 import io.github.panvec.bench.data.VectorSet;
 import java.io.IOException;
@@ -25,8 +26,10 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The true nearest neighbours: a brute force in double over every pair. It shares no code with any
- * backend.
+ * The true nearest neighbours: a brute force in double over every pair, under COSINE of float32
+ * unit vectors, because those are what an index keeps ({@link TrueDistance}). It shares no code
+ * with any backend. Rows are normalised as they are read, block by block, so that no second copy of
+ * the dataset is held.
  *
  * @param k neighbours per query: min(k asked for, rows)
  * @param ids row numbers, {@code k} per query, nearest first, ties by number
@@ -35,8 +38,13 @@ import org.jspecify.annotations.Nullable;
  * @param seconds what computing or reading took
  */
 record GroundTruth(int k, int[] ids, double[] distances, boolean cached, double seconds) {
-  private static final byte[] MAGIC = "PVTRUTH1".getBytes(StandardCharsets.US_ASCII);
+  private static final byte[] MAGIC = "PVTRUTH2".getBytes(StandardCharsets.US_ASCII);
   private static final int DIGEST_BYTES = 32;
+  private static final int ENTRY_BYTES = Integer.BYTES + Double.BYTES;
+
+  /** What fits a file that is written and read as one array. */
+  private static final int MAX_ENTRIES = (Integer.MAX_VALUE - 1024 - DIGEST_BYTES) / ENTRY_BYTES;
+
   private static final int QUERIES_PER_TASK = 32;
   private static final int BLOCK_COMPONENTS = 1 << 15;
 
@@ -50,11 +58,13 @@ record GroundTruth(int k, int[] ids, double[] distances, boolean cached, double 
     return ids.length / k;
   }
 
-  /** What the truth depends on. */
+  /** What the truth depends on, beside how it is computed, which the magic number stands for. */
   record Key(String baseHash, String queryHash, Metric metric, int k) {
     private String fileName() {
       byte[] text =
-          (baseHash + ' ' + queryHash + ' ' + metric + ' ' + k).getBytes(StandardCharsets.US_ASCII);
+          (new String(MAGIC, StandardCharsets.US_ASCII)
+                  + (' ' + baseHash + ' ' + queryHash + ' ' + metric + ' ' + k))
+              .getBytes(StandardCharsets.US_ASCII);
       return HexFormat.of().formatHex(sha256(text)).substring(0, 40) + ".truth";
     }
   }
@@ -63,12 +73,26 @@ record GroundTruth(int k, int[] ids, double[] distances, boolean cached, double 
    * The truth for {@code key}, from {@code folder} when a whole and undamaged file of it lies
    * there; otherwise computed and put there. A folder that cannot be written costs only the next
    * run's time.
+   *
+   * @throws InputException when queries x k is more than can be held
    */
   static GroundTruth of(
       Key key, VectorSet base, VectorSet queries, Path folder, Progress progress) {
     Path file = folder.resolve(key.fileName());
     long start = System.nanoTime();
     int k = Math.min(key.k(), base.rows());
+    long entries = (long) queries.rows() * k;
+    if (entries > MAX_ENTRIES) {
+      throw new InputException(
+          queries.rows()
+              + " queries x "
+              + k
+              + " neighbours are "
+              + entries
+              + ", more than the ground truth can hold ("
+              + MAX_ENTRIES
+              + "): lower --queries or --k");
+    }
     GroundTruth known = read(file, queries.rows(), k, base.rows(), start, progress);
     if (known != null) {
       return known;
@@ -136,22 +160,20 @@ record GroundTruth(int k, int[] ids, double[] distances, boolean cached, double 
     int dimension = base.dimension();
     int blockRows = Math.clamp(BLOCK_COMPONENTS / dimension / 8 * 8, 8, 512);
     double[] columns = new double[blockRows * dimension];
-    double[] norms = new double[blockRows];
     double[] sums = new double[blockRows];
     float[] row = new float[dimension];
     float[][] asked = new float[last - first][];
-    double[] askedNorms = new double[asked.length];
     Nearest[] nearest = new Nearest[asked.length];
     for (int i = 0; i < asked.length; i++) {
       asked[i] = queries.row(first + i);
-      askedNorms[i] = TrueDistance.norm(asked[i]);
+      TrueDistance.asStored(metric, asked[i]);
       nearest[i] = new Nearest(k);
     }
     for (int from = 0; from < base.rows(); from += blockRows) {
       int count = Math.min(blockRows, base.rows() - from);
       for (int r = 0; r < count; r++) {
         base.copyRow(from + r, row, 0);
-        norms[r] = metric == Metric.COSINE ? TrueDistance.norm(row) : 0;
+        TrueDistance.asStored(metric, row);
         for (int c = 0; c < dimension; c++) {
           columns[c * blockRows + r] = row[c];
         }
@@ -166,13 +188,7 @@ record GroundTruth(int k, int[] ids, double[] distances, boolean cached, double 
           }
         }
         for (int r = 0; r < count; r++) {
-          double distance =
-              switch (metric) {
-                case L2 -> TrueDistance.l2(sums[r]);
-                case COSINE -> TrueDistance.cosine(sums[r], askedNorms[i], norms[r]);
-                case DOT -> -sums[r];
-              };
-          nearest[i].offer(from + r, distance);
+          nearest[i].offer(from + r, TrueDistance.ofSum(metric, sums[r]));
         }
       }
       done.add(count);
@@ -231,7 +247,7 @@ record GroundTruth(int k, int[] ids, double[] distances, boolean cached, double 
 
   private static void write(Path file, GroundTruth truth, Progress progress) {
     ByteBuffer bytes =
-        ByteBuffer.allocate(MAGIC.length + 8 + truth.ids.length * 12 + DIGEST_BYTES)
+        ByteBuffer.allocate(MAGIC.length + 8 + truth.ids.length * ENTRY_BYTES + DIGEST_BYTES)
             .order(ByteOrder.LITTLE_ENDIAN);
     bytes.put(MAGIC).putInt(truth.queries()).putInt(truth.k);
     for (int id : truth.ids) {
@@ -269,7 +285,7 @@ record GroundTruth(int k, int[] ids, double[] distances, boolean cached, double 
     }
     ByteBuffer bytes = ByteBuffer.wrap(all).order(ByteOrder.LITTLE_ENDIAN);
     int entries = queries * k;
-    int body = MAGIC.length + 8 + entries * 12;
+    int body = MAGIC.length + 8 + entries * ENTRY_BYTES;
     if (all.length != body + DIGEST_BYTES
         || !Arrays.equals(all, 0, MAGIC.length, MAGIC, 0, MAGIC.length)
         || !MessageDigest.isEqual(

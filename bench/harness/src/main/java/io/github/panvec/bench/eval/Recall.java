@@ -8,7 +8,11 @@ import java.util.Locale;
  *
  * @param mean mean of the queries' own recalls
  * @param halfWidth half the width of its 95 % interval over queries: 1.96 standard errors of that
- *     mean (normal approximation; queries are a random sample). 0 when all queries scored the same
+ *     mean (normal approximation). It speaks of a population of queries where those asked are a
+ *     random sample of it: so the queries that the harness draws itself by a seed, and their first
+ *     ones as well when time ended the pass early, because they lie in the order drawn. Queries
+ *     from a file are what their maker chose, and their first ones are a sample only if the file is
+ *     in random order. 0 when all queries scored the same
  * @param queries how many were asked
  * @param misses neighbours that were not found, over all queries
  */

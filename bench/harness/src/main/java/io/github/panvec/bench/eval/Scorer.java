@@ -5,8 +5,9 @@ import io.github.panvec.bench.data.VectorSet;
 
 /**
  * Counts hits, safe against ties: a returned id is a hit when its true distance, computed here in
- * double from the dataset, is at most d + 1e-6·|d|, d being the true distance of the k-th
- * neighbour. The distance that the backend reported plays no part.
+ * double from the dataset (see {@link TrueDistance}), is at most d + 1e-6·|d|, d being the true
+ * distance of the k-th neighbour; under COSINE at least d + the rounding of the sums themselves,
+ * about 1e-14. The distance that the backend reported plays no part.
  */
 final class Scorer {
   private static final double TOLERANCE = 1e-6;
@@ -35,9 +36,11 @@ final class Scorer {
           "query " + query + ": " + count + " hits came back, not " + truth.k());
     }
     float[] asked = queries.row(query);
+    TrueDistance.asStored(metric, asked);
     float[] row = new float[base.dimension()];
     double kth = truth.kth(query);
-    double limit = kth + TOLERANCE * Math.abs(kth);
+    double limit =
+        kth + Math.max(TOLERANCE * Math.abs(kth), TrueDistance.rounding(metric, base.dimension()));
     int hits = 0;
     for (int i = 0; i < count; i++) {
       if (ids[i] < 0 || ids[i] >= base.rows()) {
@@ -50,6 +53,7 @@ final class Scorer {
         }
       }
       base.copyRow((int) ids[i], row, 0);
+      TrueDistance.asStored(metric, row);
       if (TrueDistance.of(metric, asked, row) <= limit) {
         hits++;
       }

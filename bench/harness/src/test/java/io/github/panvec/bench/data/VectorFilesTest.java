@@ -331,8 +331,35 @@ class VectorFilesTest {
           .as("cut at byte %d", length)
           .isInstanceOf(InputException.class)
           .hasMessageContaining(file.toString())
+          .hasMessageContaining(
+              length < 48 ? "of its " + length + " bytes its superblock" : "cut off at byte")
           .hasMessageNotContaining("\n");
     }
+  }
+
+  @Test
+  void damagedHdf5IsReadOrRefusedInOneLine() throws IOException {
+    Path file = folder.resolve("toy.hdf5");
+    try (var hdf = HdfFile.write(file)) {
+      hdf.putDataset("train", ROWS);
+      hdf.putDataset("test", ROWS);
+      hdf.putAttribute("distance", "angular");
+    }
+    byte[] whole = Files.readAllBytes(file);
+    int refused = 0;
+    for (int at = 0; at < Math.min(whole.length, 2_000); at++) {
+      byte[] damaged = whole.clone();
+      damaged[at] ^= (byte) 0x81;
+      Files.write(file, damaged);
+      try {
+        open(file);
+      } catch (InputException plain) {
+        refused++;
+        assertThat(plain.getMessage()).as("byte %d", at).startsWith(file.toString());
+        assertThat(plain.getMessage()).as("byte %d", at).doesNotContain("\n");
+      }
+    }
+    assertThat(refused).isPositive();
   }
 
   @Test

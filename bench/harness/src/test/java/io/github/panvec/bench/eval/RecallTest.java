@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.github.panvec.Metric;
+import io.github.panvec.bench.InputException;
 import io.github.panvec.bench.Progress;
 import io.github.panvec.bench.data.VectorSet;
 import java.io.IOException;
@@ -16,6 +17,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
@@ -25,6 +27,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class RecallTest {
   private final StringWriter said = new StringWriter();
@@ -59,13 +62,34 @@ class RecallTest {
     return vectors;
   }
 
-  private static double plainDistance(Metric metric, float[] a, float[] b) {
+  /** What an index keeps of a vector, by the formula of the contract. */
+  private static float[] stored(Metric metric, float[] vector) {
+    if (metric != Metric.COSINE) {
+      return vector;
+    }
+    double norm = Math.sqrt(contractDot(vector, vector));
+    float[] unit = new float[vector.length];
+    for (int i = 0; i < unit.length; i++) {
+      unit[i] = (float) ((double) vector[i] / norm);
+    }
+    return unit;
+  }
+
+  private static double contractDot(float[] a, float[] b) {
+    double[] c = new double[8];
+    for (int i = 0; i < a.length; i++) {
+      c[i % 8] += (double) a[i] * (double) b[i];
+    }
+    return ((c[0] + c[4]) + (c[2] + c[6])) + ((c[1] + c[5]) + (c[3] + c[7]));
+  }
+
+  private static double plainDistance(Metric metric, float[] first, float[] second) {
+    float[] a = stored(metric, first);
+    float[] b = stored(metric, second);
     double dot = IntStream.range(0, a.length).mapToDouble(i -> (double) a[i] * b[i]).sum();
-    double aa = IntStream.range(0, a.length).mapToDouble(i -> (double) a[i] * a[i]).sum();
-    double bb = IntStream.range(0, a.length).mapToDouble(i -> (double) b[i] * b[i]).sum();
     return switch (metric) {
       case DOT -> -dot;
-      case COSINE -> 1 - dot / Math.sqrt(aa * bb);
+      case COSINE -> Math.max(0, 1 - dot);
       case L2 ->
           Math.sqrt(
               IntStream.range(0, a.length)
@@ -108,7 +132,9 @@ class RecallTest {
 
     for (int i = 0; i < truth.ids().length; i++) {
       assertThat(truth.distances()[i])
-          .isEqualTo(TrueDistance.of(metric, base[i / 300], base[truth.ids()[i]]));
+          .isEqualTo(
+              TrueDistance.of(
+                  metric, stored(metric, base[i / 300]), stored(metric, base[truth.ids()[i]])));
     }
   }
 
@@ -182,6 +208,106 @@ class RecallTest {
     for (long id = 0; id < 3; id++) {
       assertThat(scorer.hits(0, new long[] {id}, 1)).isEqualTo(1);
     }
+  }
+
+  /** What an index answers that keeps the contract to the bit: by (float32 distance, id). */
+  private static long[] contractSearch(float[][] units, float[] unitQuery, int k) {
+    float[] distances = new float[units.length];
+    for (int i = 0; i < units.length; i++) {
+      distances[i] = (float) Math.clamp(1 - contractDot(units[i], unitQuery), 0.0, 2.0);
+    }
+    return IntStream.range(0, units.length)
+        .boxed()
+        .sorted(Comparator.comparingDouble(i -> distances[i]))
+        .limit(k)
+        .mapToLong(i -> i)
+        .toArray();
+  }
+
+  private void assertContractSearchIsPerfect(float[][] base, float[][] queries) {
+    GroundTruth truth = GroundTruth.compute(Metric.COSINE, 10, set(base), set(queries), progress);
+    Scorer scorer = new Scorer(Metric.COSINE, set(base), set(queries), truth);
+    float[][] units = new float[base.length][];
+    Arrays.setAll(units, i -> stored(Metric.COSINE, base[i]));
+
+    for (int q = 0; q < queries.length; q++) {
+      long[] ids = contractSearch(units, stored(Metric.COSINE, queries[q]), 10);
+      assertThat(scorer.hits(q, ids, 10)).as("query %d", q).isEqualTo(10);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(floats = {1e-1f, 1e-3f, 1e-5f, 3e-7f, 1e-8f})
+  void anIndexThatKeepsTheContractMissesNothingAmongNearDuplicates(float noise) {
+    float[] centre = random(7, 1, 64)[0];
+    float[][] base = random(8, 4_000, 64);
+    float[][] queries = random(9, 40, 64);
+    for (float[][] set : List.of(base, queries)) {
+      for (float[] vector : set) {
+        for (int i = 0; i < 64; i++) {
+          vector[i] = centre[i] + noise * vector[i];
+        }
+      }
+    }
+
+    assertContractSearchIsPerfect(base, queries);
+  }
+
+  /** Many distances are equal but for the order in which a sum is added. */
+  @Test
+  void anIndexThatKeepsTheContractMissesNothingAmongRowsThatDifferInTheirLastBits() {
+    Random random = new Random(10);
+    float[] centre = random(11, 1, 100)[0];
+    float[][] base = new float[2_000][];
+    for (int row = 0; row < base.length; row++) {
+      base[row] = centre.clone();
+      int changes = random.nextInt(3);
+      for (int change = 0; change < changes; change++) {
+        int at = random.nextInt(100);
+        base[row][at] = random.nextBoolean() ? Math.nextUp(centre[at]) : Math.nextDown(centre[at]);
+      }
+    }
+
+    assertContractSearchIsPerfect(base, Arrays.copyOf(base, 40));
+  }
+
+  /**
+   * Next to 0 a millionth of a cosine distance is less than the rounding of its sums: sums added in
+   * another order must not cost a hit.
+   */
+  @Test
+  void nextToZeroTheToleranceIsTheRoundingOfTheSums() {
+    Random random = new Random(12);
+    float[] vector = new float[8];
+    double distance;
+    do {
+      for (int i = 0; i < vector.length; i++) {
+        vector[i] = (float) random.nextGaussian();
+      }
+      distance = plainDistance(Metric.COSINE, vector, vector);
+    } while (!(distance > 0 && distance < 1e-10));
+    VectorSet set = set(vector);
+
+    for (double kth : new double[] {distance - 1e-15, distance - 1e-14}) {
+      GroundTruth truth = new GroundTruth(1, new int[1], new double[] {kth}, false, 0);
+      assertThat(new Scorer(Metric.COSINE, set, set, truth).hits(0, new long[] {0}, 1))
+          .as("%s less", distance - kth)
+          .isEqualTo(kth > distance - 5e-15 ? 1 : 0);
+    }
+  }
+
+  @Test
+  void moreNeighboursThanAnArrayHoldsAreRefused(@TempDir Path folder) {
+    VectorSet many = set(new float[70_000][1]);
+
+    assertThatThrownBy(
+            () ->
+                GroundTruth.of(
+                    new GroundTruth.Key("a", "b", Metric.L2, 70_000), many, many, folder, progress))
+        .isInstanceOf(InputException.class)
+        .hasMessage(
+            "70000 queries x 70000 neighbours are 4900000000, more than the ground truth can hold "
+                + "(178956882): lower --queries or --k");
   }
 
   @Test

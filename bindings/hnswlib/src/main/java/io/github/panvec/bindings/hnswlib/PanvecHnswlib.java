@@ -272,6 +272,8 @@ public class PanvecHnswlib {
                 traceDowncall("panvec_hnswlib_abi_version");
             }
             return (int)mh$.invokeExact();
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -328,6 +330,8 @@ public class PanvecHnswlib {
                 traceDowncall("panvec_hnswlib_upstream_version");
             }
             return (MemorySegment)mh$.invokeExact();
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -384,6 +388,8 @@ public class PanvecHnswlib {
                 traceDowncall("panvec_hnswlib_simd_level");
             }
             return (MemorySegment)mh$.invokeExact();
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -444,6 +450,8 @@ public class PanvecHnswlib {
                 traceDowncall("panvec_hnswlib_set_simd_level", level, error, error_capacity);
             }
             return (int)mh$.invokeExact(level, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -502,6 +510,8 @@ public class PanvecHnswlib {
                 traceDowncall("panvec_hnswlib_nop", value);
             }
             return (long)mh$.invokeExact(value);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -564,6 +574,8 @@ public class PanvecHnswlib {
                 traceDowncall("panvec_hnswlib_reference_distance", metric, dim, a, b, distance);
             }
             return (int)mh$.invokeExact(metric, dim, a, b, distance);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -624,6 +636,8 @@ public class PanvecHnswlib {
                 traceDowncall("panvec_hnswlib_reference_unit", dim, vector, unit);
             }
             return (int)mh$.invokeExact(dim, vector, unit);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -689,6 +703,8 @@ public class PanvecHnswlib {
                 traceDowncall("panvec_hnswlib_create", metric, dim, m, ef_construction, seed, index, error, error_capacity);
             }
             return (int)mh$.invokeExact(metric, dim, m, ef_construction, seed, index, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -746,6 +762,71 @@ public class PanvecHnswlib {
                 traceDowncall("panvec_hnswlib_free", index);
             }
             mh$.invokeExact(index);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class panvec_hnswlib_prepare {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecHnswlib.C_INT,
+            PanvecHnswlib.C_POINTER,
+            PanvecHnswlib.C_LONG,
+            PanvecHnswlib.C_POINTER,
+            PanvecHnswlib.C_INT
+        );
+
+        public static final MemorySegment ADDR = PanvecHnswlib.findOrThrow("panvec_hnswlib_prepare");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t panvec_hnswlib_prepare(panvec_hnswlib *index, int64_t capacity, char *error, int32_t error_capacity)
+     * }
+     */
+    public static FunctionDescriptor panvec_hnswlib_prepare$descriptor() {
+        return panvec_hnswlib_prepare.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t panvec_hnswlib_prepare(panvec_hnswlib *index, int64_t capacity, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MethodHandle panvec_hnswlib_prepare$handle() {
+        return panvec_hnswlib_prepare.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t panvec_hnswlib_prepare(panvec_hnswlib *index, int64_t capacity, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MemorySegment panvec_hnswlib_prepare$address() {
+        return panvec_hnswlib_prepare.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t panvec_hnswlib_prepare(panvec_hnswlib *index, int64_t capacity, char *error, int32_t error_capacity)
+     * }
+     */
+    public static int panvec_hnswlib_prepare(MemorySegment index, long capacity, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_hnswlib_prepare.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_hnswlib_prepare", index, capacity, error, error_capacity);
+            }
+            return (int)mh$.invokeExact(index, capacity, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -807,6 +888,8 @@ public class PanvecHnswlib {
                 traceDowncall("panvec_hnswlib_reserve", index, capacity, error, error_capacity);
             }
             return (int)mh$.invokeExact(index, capacity, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -872,6 +955,8 @@ public class PanvecHnswlib {
                 traceDowncall("panvec_hnswlib_stage", index, first_slot, rows, count, bad_row, bad_component, error, error_capacity);
             }
             return (int)mh$.invokeExact(index, first_slot, rows, count, bad_row, bad_component, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -938,6 +1023,8 @@ public class PanvecHnswlib {
                 traceDowncall("panvec_hnswlib_link", index, first_slot, count, threads, yield_, slice_nanos, linked, error, error_capacity);
             }
             return (int)mh$.invokeExact(index, first_slot, count, threads, yield_, slice_nanos, linked, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -948,14 +1035,12 @@ public class PanvecHnswlib {
             PanvecHnswlib.C_INT,
             PanvecHnswlib.C_POINTER,
             PanvecHnswlib.C_LONG,
-            PanvecHnswlib.C_LONG,
             PanvecHnswlib.C_POINTER,
             PanvecHnswlib.C_POINTER,
             PanvecHnswlib.C_POINTER,
             PanvecHnswlib.C_POINTER,
             PanvecHnswlib.C_INT,
             PanvecHnswlib.C_INT,
-            PanvecHnswlib.C_POINTER,
             PanvecHnswlib.C_POINTER,
             PanvecHnswlib.C_POINTER,
             PanvecHnswlib.C_POINTER,
@@ -971,7 +1056,7 @@ public class PanvecHnswlib {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t panvec_hnswlib_search(const panvec_hnswlib *index, int64_t slot_count, int64_t live_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef, int64_t *ids, float *distances, int32_t *count, int32_t *completed, char *error, int32_t error_capacity)
+     * int32_t panvec_hnswlib_search(const panvec_hnswlib *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
      * }
      */
     public static FunctionDescriptor panvec_hnswlib_search$descriptor() {
@@ -981,7 +1066,7 @@ public class PanvecHnswlib {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t panvec_hnswlib_search(const panvec_hnswlib *index, int64_t slot_count, int64_t live_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef, int64_t *ids, float *distances, int32_t *count, int32_t *completed, char *error, int32_t error_capacity)
+     * int32_t panvec_hnswlib_search(const panvec_hnswlib *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
      * }
      */
     public static MethodHandle panvec_hnswlib_search$handle() {
@@ -991,7 +1076,7 @@ public class PanvecHnswlib {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t panvec_hnswlib_search(const panvec_hnswlib *index, int64_t slot_count, int64_t live_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef, int64_t *ids, float *distances, int32_t *count, int32_t *completed, char *error, int32_t error_capacity)
+     * int32_t panvec_hnswlib_search(const panvec_hnswlib *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
      * }
      */
     public static MemorySegment panvec_hnswlib_search$address() {
@@ -1000,16 +1085,18 @@ public class PanvecHnswlib {
 
     /**
      * {@snippet lang=c :
-     * int32_t panvec_hnswlib_search(const panvec_hnswlib *index, int64_t slot_count, int64_t live_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef, int64_t *ids, float *distances, int32_t *count, int32_t *completed, char *error, int32_t error_capacity)
+     * int32_t panvec_hnswlib_search(const panvec_hnswlib *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
      * }
      */
-    public static int panvec_hnswlib_search(MemorySegment index, long slot_count, long live_count, MemorySegment dead_pages, MemorySegment id_pages, MemorySegment filter, MemorySegment query, int k, int ef, MemorySegment ids, MemorySegment distances, MemorySegment count, MemorySegment completed, MemorySegment error, int error_capacity) {
+    public static int panvec_hnswlib_search(MemorySegment index, long slot_count, MemorySegment dead_pages, MemorySegment id_pages, MemorySegment filter, MemorySegment query, int k, int ef, MemorySegment ids, MemorySegment distances, MemorySegment count, MemorySegment error, int error_capacity) {
         var mh$ = panvec_hnswlib_search.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("panvec_hnswlib_search", index, slot_count, live_count, dead_pages, id_pages, filter, query, k, ef, ids, distances, count, completed, error, error_capacity);
+                traceDowncall("panvec_hnswlib_search", index, slot_count, dead_pages, id_pages, filter, query, k, ef, ids, distances, count, error, error_capacity);
             }
-            return (int)mh$.invokeExact(index, slot_count, live_count, dead_pages, id_pages, filter, query, k, ef, ids, distances, count, completed, error, error_capacity);
+            return (int)mh$.invokeExact(index, slot_count, dead_pages, id_pages, filter, query, k, ef, ids, distances, count, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -1081,6 +1168,8 @@ public class PanvecHnswlib {
                 traceDowncall("panvec_hnswlib_exact", index, from, to, dead_pages, id_pages, filter, query, k, finish, ids, distances, count, error, error_capacity);
             }
             return (int)mh$.invokeExact(index, from, to, dead_pages, id_pages, filter, query, k, finish, ids, distances, count, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -1150,6 +1239,8 @@ public class PanvecHnswlib {
                 traceDowncall("panvec_hnswlib_exact_slots", index, slots, slot_list_count, id_pages, query, k, finish, ids, distances, count, error, error_capacity);
             }
             return (int)mh$.invokeExact(index, slots, slot_list_count, id_pages, query, k, finish, ids, distances, count, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -1212,6 +1303,8 @@ public class PanvecHnswlib {
                 traceDowncall("panvec_hnswlib_row", index, slot, row, error, error_capacity);
             }
             return (int)mh$.invokeExact(index, slot, row, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -1270,6 +1363,8 @@ public class PanvecHnswlib {
                 traceDowncall("panvec_hnswlib_memory_bytes", index);
             }
             return (long)mh$.invokeExact(index);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -1328,6 +1423,8 @@ public class PanvecHnswlib {
                 traceDowncall("panvec_hnswlib_max_level", index);
             }
             return (int)mh$.invokeExact(index);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }

@@ -290,6 +290,8 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_abi_version");
             }
             return (int)mh$.invokeExact();
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -346,6 +348,8 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_upstream_version");
             }
             return (MemorySegment)mh$.invokeExact();
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -402,6 +406,8 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_sqlite_version");
             }
             return (MemorySegment)mh$.invokeExact();
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -458,6 +464,8 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_simd_level");
             }
             return (MemorySegment)mh$.invokeExact();
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -518,6 +526,8 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_set_simd_level", level, error, error_capacity);
             }
             return (int)mh$.invokeExact(level, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -580,6 +590,8 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_reference_distance", metric, dim, a, b, distance);
             }
             return (int)mh$.invokeExact(metric, dim, a, b, distance);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -640,6 +652,8 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_reference_unit", dim, vector, unit);
             }
             return (int)mh$.invokeExact(dim, vector, unit);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -704,6 +718,8 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_open", path, metric, dim, busy_timeout_ms, connection, error, error_capacity);
             }
             return (int)mh$.invokeExact(path, metric, dim, busy_timeout_ms, connection, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -768,6 +784,8 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_open_reader", path, metric, dim, busy_timeout_ms, connection, error, error_capacity);
             }
             return (int)mh$.invokeExact(path, metric, dim, busy_timeout_ms, connection, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -825,6 +843,8 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_close", connection);
             }
             mh$.invokeExact(connection);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -891,6 +911,8 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_add", connection, ids, rows, count, replace, bad_row, bad_component, error, error_capacity);
             }
             return (int)mh$.invokeExact(connection, ids, rows, count, replace, bad_row, bad_component, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -951,6 +973,8 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_begin", connection, error, error_capacity);
             }
             return (int)mh$.invokeExact(connection, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -1011,6 +1035,8 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_commit", connection, error, error_capacity);
             }
             return (int)mh$.invokeExact(connection, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -1071,6 +1097,8 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_rollback", connection, error, error_capacity);
             }
             return (int)mh$.invokeExact(connection, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -1134,6 +1162,8 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_remove", connection, ids, count, removed, error, error_capacity);
             }
             return (int)mh$.invokeExact(connection, ids, count, removed, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -1196,6 +1226,8 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_get", connection, id, row, error, error_capacity);
             }
             return (int)mh$.invokeExact(connection, id, row, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -1257,6 +1289,8 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_size", connection, size, error, error_capacity);
             }
             return (int)mh$.invokeExact(connection, size, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -1328,6 +1362,8 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_search", connection, query, k, filter_ids, filter_ids_count, filter_bitmap, filter_first_id, filter_words, ids, distances, capacity, count, error, error_capacity);
             }
             return (int)mh$.invokeExact(connection, query, k, filter_ids, filter_ids_count, filter_bitmap, filter_first_id, filter_words, ids, distances, capacity, count, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -1385,6 +1421,8 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_interrupt", connection);
             }
             mh$.invokeExact(connection);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -1447,6 +1485,8 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_memory", connection, database_bytes, cache_bytes, error, error_capacity);
             }
             return (int)mh$.invokeExact(connection, database_bytes, cache_bytes, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }

@@ -1,9 +1,13 @@
 package io.github.panvec.bindings.sqlitevec;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.lang.reflect.Method;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,8 +15,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
@@ -47,6 +53,20 @@ class SymbolsTest {
     }
     assertThat(names).isNotEmpty();
     assertThat(bound().stream().map(method -> method.getName().replace(ADDRESS, ""))).containsExactlyInAnyOrderElementsOf(names);
+  }
+
+  @Test
+  void aCallWithMemoryOfAClosedOrForeignArenaThrowsWhatTheLinkerThrows() throws InterruptedException {
+    Arena arena = Arena.ofConfined();
+    MemorySegment vector = arena.allocate(ValueLayout.JAVA_FLOAT, 4);
+    ThrowingCallable call = () -> PanvecSqlitevec.panvec_sqlitevec_reference_unit(4, vector, vector);
+    AtomicReference<Throwable> elsewhere = new AtomicReference<>();
+    Thread other = new Thread(() -> elsewhere.set(catchThrowable(call)));
+    other.start();
+    other.join();
+    assertThat(elsewhere.get()).isInstanceOf(WrongThreadException.class);
+    arena.close();
+    assertThatThrownBy(call).isInstanceOf(IllegalStateException.class);
   }
 
   @Test
