@@ -7,7 +7,9 @@ import java.util.Objects;
 /**
  * Which ids a search may return. Immutable, and shared freely by threads and indexes.
  *
- * <p>A filtered search returns min(k, live vectors that match) hits at any selectivity.
+ * <p>A filtered search returns min(k, live vectors that match) hits at any selectivity. A filter is
+ * looked up anew by every search: a list costs time for each of its ids, a bitmap for each row of
+ * the index.
  */
 public sealed interface IdFilter {
 

@@ -54,9 +54,9 @@ public final class Main implements Runnable {
             && System.console().isTerminal()
             && !"dumb".equals(System.getenv("TERM"));
     int status = run(out, err, terminal, args);
-    out.flush();
     err.flush();
-    System.exit(status);
+    // A table that nobody got is a failure: the disk is full, or the reader of the pipe is gone.
+    System.exit(out.checkError() ? Math.max(status, FAILED) : status);
   }
 
   private static PrintWriter writer(FileDescriptor descriptor) {

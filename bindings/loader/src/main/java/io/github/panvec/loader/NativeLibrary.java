@@ -81,17 +81,6 @@ public final class NativeLibrary {
     }
   }
 
-  /** Why {@link #open} failed; empty when it succeeded or was not called yet. Does not try. */
-  public static Optional<NativeLoadException> failure(String library) {
-    Slot slot = SLOTS.get(library);
-    if (slot == null) {
-      return Optional.empty();
-    }
-    synchronized (slot) {
-      return Optional.ofNullable(slot.failure);
-    }
-  }
-
   /**
    * The symbols of a library that is opened by the first look-up, not now; for generated bindings.
    * In place of an empty result its {@code find} throws {@link NativeLoadException}, because

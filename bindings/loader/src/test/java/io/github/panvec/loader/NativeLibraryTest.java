@@ -34,7 +34,6 @@ class NativeLibraryTest {
     assertThat(first.file()).isEqualTo(file);
     assertThat(first.lookup().find(Fixtures.SYMBOL)).isPresent();
     assertThat(first.lookup().find("no_such_symbol")).isEmpty();
-    assertThat(NativeLibrary.failure("once")).isEmpty();
   }
 
   @Test
@@ -46,7 +45,6 @@ class NativeLibraryTest {
     assertThatThrownBy(() -> NativeLibrary.open("failing"))
         .isInstanceOf(NativeLoadException.class)
         .hasMessage(first.getMessage());
-    assertThat(NativeLibrary.failure("failing")).containsSame(first);
   }
 
   @Test

@@ -115,7 +115,7 @@ public final class EvalRun {
     if (!availability.available()) {
       String reason = String.valueOf(availability.reason());
       absences.add(new Report.Absence(backend, "not available: " + reason));
-      failures.add(backend.name() + " is not available: " + reason);
+      failures.add(backend.name() + " is not available (./panvec doctor tells more): " + reason);
       return;
     }
     try {

@@ -90,7 +90,7 @@ final class Report {
     }
     out.println("\nResults: " + json);
     for (String failure : failures) {
-      out.println("FAILED: " + failure.lines().findFirst().orElse(""));
+      out.println("FAILED: " + failure.strip().replace("\n", "\n  "));
     }
     out.flush();
     return exitCode;
