@@ -67,9 +67,11 @@ final class IdMap {
    * Points {@code id} to {@code slot}, whose id is set in {@link SlotIds} already, ahead of the
    * version that publishes the slot.
    *
-   * @param keepOlder whether a version older than the current one is still in use
+   * @param settled nobody will ask again what a slot below this one had replaced: the slots of the
+   *     current version when no older one is in use, otherwise 0. (Slots that no version has shown,
+   *     because their batch failed, still lead to the one that is live.)
    */
-  void put(long id, int slot, boolean keepOlder) {
+  void put(long id, int slot, long settled) {
     ensureRoom();
     int[] slots = table;
     int mask = slots.length - 1;
@@ -81,8 +83,8 @@ final class IdMap {
         return;
       }
       if (ids.get(entry - 1) == id) {
-        if (!keepOlder) {
-          // Nobody can ask for what the replaced slot had replaced: chains stay short under churn.
+        if (entry - 1 < settled) {
+          // Chains stay short under churn.
           setPredecessor(entry - 1, NONE);
         }
         setPredecessor(slot, entry - 1);

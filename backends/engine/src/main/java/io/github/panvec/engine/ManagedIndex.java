@@ -53,7 +53,6 @@ public final class ManagedIndex implements VectorIndex {
   private static final long FIRST_CAPACITY = 64;
   private static final long MAX_SLOTS = Integer.MAX_VALUE - 64L;
   private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
-  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
   private final IndexSpec spec;
   private final Capabilities capabilities;
@@ -225,10 +224,10 @@ public final class ManagedIndex implements VectorIndex {
 
   /** Gives linked slots their ids, ahead of the version that publishes them. */
   private void name(long[] batch, int first) {
-    boolean keepOlder = versions.olderInUse();
+    long oldest = versions.olderInUse() ? 0 : versions.current().slotCount();
     for (int i = 0; i < batch.length; i++) {
       ids.set(first + i, batch[i]);
-      map.put(batch[i], first + i, keepOlder);
+      map.put(batch[i], first + i, oldest);
     }
   }
 

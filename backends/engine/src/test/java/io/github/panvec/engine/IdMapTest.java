@@ -36,7 +36,27 @@ class IdMapTest {
 
   private static void put(SlotIds ids, IdMap map, Versions versions, long id, int slot) {
     ids.set(slot, id);
-    map.put(id, slot, versions.olderInUse());
+    map.put(id, slot, versions.olderInUse() ? 0 : versions.current().slotCount());
+  }
+
+  @Test
+  void slotsThatNoVersionHasShownStillLeadToTheOneThatIsLive() {
+    try (Arena arena = Arena.ofShared()) {
+      SlotIds ids = new SlotIds(arena);
+      Versions versions = new Versions(arena, ids);
+      IdMap map = new IdMap(ids);
+      ids.reserve(4);
+      put(ids, map, versions, 42, 0);
+      versions.publish(1);
+      // Two writes that failed after they had named their slots, and one that did not.
+      put(ids, map, versions, 42, 1);
+      put(ids, map, versions, 42, 2);
+      assertThat(map.find(42, versions.current())).isZero();
+      put(ids, map, versions, 42, 3);
+      assertThat(map.find(42, versions.current())).isZero();
+      versions.publish(4, 0, 1, 2);
+      assertThat(map.find(42, versions.current())).isEqualTo(3);
+    }
   }
 
   @Test
