@@ -24,7 +24,7 @@ class GrowingBlock {
  private:
   char* data_ = nullptr;
   std::size_t size_ = 0;
-  std::size_t mapped_ = 0;  // bytes of the mapping, 0 when the block is malloc's
+  [[maybe_unused]] std::size_t mapped_ = 0;  // bytes of the mapping, 0 when the block is malloc's
 };
 
 }  // namespace panvec

@@ -66,9 +66,12 @@ Connection::Connection(const char* path, const TableShape& shape, int busy_timeo
   if (!identity.exists() || FileIdentity::at(path_) != identity) {
     fail(PANVEC_IO, "opening " + path_ + ": the file was moved or deleted meanwhile");
   }
-  WrittenFiles::require_same(path_, identity);
+  // Links and dots in the path are resolved: one file has one name, however it is spelled.
+  const char* resolved = sqlite3_db_filename(database(), "main");
   if (role == Role::kWriter) {
-    written_file_ = WrittenFiles::Entry(path_, identity);
+    written_file_ = WrittenFiles::Entry(resolved, path_, identity);
+  } else {
+    WrittenFiles::require_same(resolved, path_, identity);
   }
   if (role == Role::kWriter && sqlite3_db_readonly(database(), "main") != 0) {
     fail(PANVEC_READ_ONLY, "opening " + path_ + ": the file cannot be written");
@@ -83,6 +86,22 @@ Connection::Connection(const char* path, const TableShape& shape, int busy_timeo
     execute(database(), "PRAGMA query_only = 1", path_, "opening");
   }
   prepare();
+}
+
+// SQLite leaves the log of a file that was moved or deleted beside the old path, where it would be replayed into
+// whatever is opened there next. It is emptied into the file that it belongs to, wherever that is by now.
+Connection::~Connection() {
+  if (role_ != Role::kWriter || !written_file_.exists()) {
+    return;
+  }
+  try {
+    if (is_moved("closing")) {
+      end_transaction(writing_.rollback);
+      execute(database(), "PRAGMA wal_checkpoint(TRUNCATE)", path_, "closing");
+    }
+  } catch (...) {
+    // Closing never fails; what is left is what SQLite leaves.
+  }
 }
 
 void Connection::open(const std::string& file, int flags, int busy_timeout_ms) {
@@ -208,15 +227,19 @@ void Connection::check_interrupt() const {
 }
 
 void Connection::check_unmoved(const char* what) const {
+  if (is_moved(what)) {
+    fail(PANVEC_IO, std::string(what) + " " + path_ + ": the file was moved or deleted while open");
+  }
+}
+
+bool Connection::is_moved(const char* what) const {
   int moved = 0;
   const int code = sqlite3_file_control(database(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
   // A database in memory has no file to ask.
   if (code != SQLITE_OK && code != SQLITE_NOTFOUND) {
     throw failure_of(database(), code, what, path_);
   }
-  if (moved != 0) {
-    fail(PANVEC_IO, std::string(what) + " " + path_ + ": the file was moved or deleted while open");
-  }
+  return moved != 0;
 }
 
 void Connection::end_transaction(const Statement& statement) const noexcept {

@@ -36,6 +36,9 @@ class Connection {
  public:
   // `path` NULL: in memory.
   Connection(const char* path, const TableShape& shape, int busy_timeout_ms, Role role);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
 
   sqlite3* database() const noexcept { return database_.get(); }
   const TableShape& shape() const noexcept { return shape_; }
@@ -60,6 +63,7 @@ class Connection {
   // Throws PANVEC_IO when the path names no file or another one by now: what is written would be lost with the last
   // connection.
   void check_unmoved(const char* what) const;
+  bool is_moved(const char* what) const;
 
   // Runs COMMIT of a read or ROLLBACK, if a transaction is open.
   void end_transaction(const Statement& statement) const noexcept;

@@ -101,8 +101,18 @@ struct Registry {
 };
 
 Registry& registry() {
-  static Registry instance;
+  // Never destroyed: threads may still open and close databases while the process ends.
+  static Registry& instance = *new Registry;
   return instance;
+}
+
+void require_same_in(const Registry& all, const std::string& resolved, const std::string& path, FileIdentity identity) {
+  const auto [begin, end] = all.files.equal_range(resolved);
+  for (auto file = begin; file != end; ++file) {
+    if (file->second != identity) {
+      fail(PANVEC_IO, "opening " + path + ": the file was moved or deleted while open; another has taken its place");
+    }
+  }
 }
 
 // A new, empty file of a name of its own beside `path`. Removed on the way out, whatever happened to it.
@@ -162,10 +172,12 @@ FileIdentity FileIdentity::at(const std::string& path) noexcept {
   return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino)};
 }
 
-WrittenFiles::Entry::Entry(const std::string& path, FileIdentity identity) : path_(path), identity_(identity) {
+WrittenFiles::Entry::Entry(const std::string& resolved, const std::string& path, FileIdentity identity)
+    : resolved_(resolved), identity_(identity) {
   Registry& all = registry();
   const std::lock_guard<std::mutex> lock(all.mutex);
-  all.files.emplace(path_, identity_);
+  require_same_in(all, resolved, path, identity);
+  all.files.emplace(resolved_, identity_);
 }
 
 WrittenFiles::Entry::~Entry() {
@@ -174,7 +186,7 @@ WrittenFiles::Entry::~Entry() {
   }
   Registry& all = registry();
   const std::lock_guard<std::mutex> lock(all.mutex);
-  const auto [begin, end] = all.files.equal_range(path_);
+  const auto [begin, end] = all.files.equal_range(resolved_);
   for (auto file = begin; file != end; ++file) {
     if (file->second == identity_) {
       all.files.erase(file);
@@ -184,23 +196,18 @@ WrittenFiles::Entry::~Entry() {
 }
 
 WrittenFiles::Entry::Entry(Entry&& other) noexcept
-    : path_(std::move(other.path_)), identity_(std::exchange(other.identity_, FileIdentity{})) {}
+    : resolved_(std::move(other.resolved_)), identity_(std::exchange(other.identity_, FileIdentity{})) {}
 
 WrittenFiles::Entry& WrittenFiles::Entry::operator=(Entry&& other) noexcept {
-  std::swap(path_, other.path_);
+  std::swap(resolved_, other.resolved_);
   std::swap(identity_, other.identity_);
   return *this;
 }
 
-void WrittenFiles::require_same(const std::string& path, FileIdentity identity) {
+void WrittenFiles::require_same(const std::string& resolved, const std::string& path, FileIdentity identity) {
   Registry& all = registry();
   const std::lock_guard<std::mutex> lock(all.mutex);
-  const auto [begin, end] = all.files.equal_range(path);
-  for (auto file = begin; file != end; ++file) {
-    if (file->second != identity) {
-      fail(PANVEC_IO, "opening " + path + ": the file was moved or deleted while open; another has taken its place");
-    }
-  }
+  require_same_in(all, resolved, path, identity);
 }
 
 std::string file_path(const char* path) {

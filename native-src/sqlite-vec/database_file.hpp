@@ -42,18 +42,21 @@ class WrittenFiles {
   class Entry {
    public:
     Entry() = default;
-    Entry(const std::string& path, FileIdentity identity);
+    // Throws as require_same does.
+    Entry(const std::string& resolved, const std::string& path, FileIdentity identity);
     ~Entry();
     Entry(Entry&& other) noexcept;
     Entry& operator=(Entry&& other) noexcept;
+    bool exists() const noexcept { return identity_.exists(); }
 
    private:
-    std::string path_;
+    std::string resolved_;
     FileIdentity identity_;
   };
 
-  // Throws PANVEC_IO when a writer has another file open by this path.
-  static void require_same(const std::string& path, FileIdentity identity);
+  // Throws PANVEC_IO when a writer has another file open by this path. `resolved` is the path without links and dots,
+  // `path` the one for people.
+  static void require_same(const std::string& resolved, const std::string& path, FileIdentity identity);
 };
 
 // The path as SQLite shall see it: ":memory:" and "" are not special, it is a file's name.

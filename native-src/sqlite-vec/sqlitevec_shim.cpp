@@ -89,7 +89,7 @@ extern "C" {
 int32_t panvec_sqlitevec_abi_version(void) { return PANVEC_ABI_VERSION; }
 
 const char* panvec_sqlitevec_upstream_version(void) {
-  return SQLITE_VEC_VERSION + 1;  // without the "v"
+  return &SQLITE_VEC_VERSION[1];  // without the "v"
 }
 
 const char* panvec_sqlitevec_sqlite_version(void) { return sqlite3_libversion(); }

@@ -1310,6 +1310,46 @@ void another_file_in_the_place_of_an_open_one_is_refused_until_that_is_closed() 
   CHECK_EQUAL(std::size_t{1}, reader.search({1, 1}, 5).size());
 }
 
+// As when a backup is copied over the file of an index that is open: only the file itself is replaced.
+void the_log_of_a_replaced_file_is_not_replayed_into_the_new_one() {
+  Directory directory;
+  const std::string path = directory.file("v.db");
+  const std::string moved = directory.file("moved.db");
+  const std::string backup = directory.file("backup.db");
+  {
+    Db db(backup.c_str(), PANVEC_L2, 2);
+    CHECK_EQUAL(PANVEC_OK, db.add({9}, {1, 1}));
+  }
+  {
+    Db db(path.c_str(), PANVEC_L2, 2);
+    CHECK_EQUAL(PANVEC_OK, db.add({1, 2, 3}, {1, 2, 3, 4, 5, 6}));
+    CHECK_EQUAL(0, rename(path.c_str(), moved.c_str()));
+    CHECK_EQUAL(0, rename(backup.c_str(), path.c_str()));
+    CHECK_EQUAL(PANVEC_IO, db.add({4}, {5, 6}));
+    // However the path is spelled.
+    CHECK_EQUAL(PANVEC_IO, Db(directory.file("./v.db").c_str(), PANVEC_L2, 2, 50, true).status());
+    CHECK_EQUAL(PANVEC_IO, Db(directory.file("./v.db").c_str(), PANVEC_L2, 2, 50, false).status());
+  }
+  Db db(path.c_str(), PANVEC_L2, 2);
+  CHECK_EQUAL(std::int64_t{1}, db.size());
+  CHECK_EQUAL(std::size_t{1}, db.search({1, 1}, 5).size());
+  Db old(moved.c_str(), PANVEC_L2, 2);
+  CHECK_EQUAL(std::int64_t{3}, old.size());
+}
+
+void a_path_can_be_used_again_after_its_file_was_deleted_and_its_index_closed() {
+  Directory directory;
+  const std::string path = directory.file("v.db");
+  {
+    Db db(path.c_str(), PANVEC_DOT, 2);
+    CHECK_EQUAL(PANVEC_OK, db.add({1}, {1, 2}));
+    CHECK_EQUAL(0, unlink(path.c_str()));
+  }
+  Db db(path.c_str(), PANVEC_DOT, 2);
+  CHECK_EQUAL(PANVEC_OK, db.status());
+  CHECK_EQUAL(std::int64_t{0}, db.size());
+}
+
 void a_log_left_without_its_database_is_not_replayed_into_a_new_one() {
   Directory directory;
   const std::string path = directory.file("v.db");
@@ -1400,6 +1440,8 @@ int main(int argc, char** argv) {
   RUN(a_file_moved_away_is_written_again_once_it_is_back);
   RUN(a_batch_is_not_committed_to_a_file_deleted_meanwhile);
   RUN(another_file_in_the_place_of_an_open_one_is_refused_until_that_is_closed);
+  RUN(the_log_of_a_replaced_file_is_not_replayed_into_the_new_one);
+  RUN(a_path_can_be_used_again_after_its_file_was_deleted_and_its_index_closed);
   RUN(a_log_left_without_its_database_is_not_replayed_into_a_new_one);
   std::printf("all well\n");
   return 0;

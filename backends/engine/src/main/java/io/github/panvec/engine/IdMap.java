@@ -67,11 +67,10 @@ final class IdMap {
    * Points {@code id} to {@code slot}, whose id is set in {@link SlotIds} already, ahead of the
    * version that publishes the slot.
    *
-   * @param settled nobody will ask again what a slot below this one had replaced: the slots of the
-   *     current version when no older one is in use, otherwise 0. (Slots that no version has shown,
-   *     because their batch failed, still lead to the one that is live.)
+   * @param live the slot that is live under {@code id} in the current version, or -1
+   * @param olderInUse whether a version older than the current one is still in use
    */
-  void put(long id, int slot, long settled) {
+  void put(long id, int slot, int live, boolean olderInUse) {
     ensureRoom();
     int[] slots = table;
     int mask = slots.length - 1;
@@ -83,11 +82,16 @@ final class IdMap {
         return;
       }
       if (ids.get(entry - 1) == id) {
-        if (entry - 1 < settled) {
-          // Chains stay short under churn.
-          setPredecessor(entry - 1, NONE);
+        if (olderInUse) {
+          setPredecessor(slot, entry - 1);
+        } else {
+          // Nobody asks for more than the live slot: chains stay short under churn, and slots of
+          // writes that failed drop out of them.
+          setPredecessor(slot, live);
+          if (live != NONE) {
+            setPredecessor(live, NONE);
+          }
         }
-        setPredecessor(slot, entry - 1);
         SLOT.setRelease(slots, i, slot + 1);
         return;
       }

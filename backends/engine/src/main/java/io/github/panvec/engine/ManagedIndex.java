@@ -5,6 +5,7 @@ import io.github.panvec.DuplicateIdException;
 import io.github.panvec.IdFilter;
 import io.github.panvec.IndexSpec;
 import io.github.panvec.IndexStats;
+import io.github.panvec.NativeMemoryException;
 import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
@@ -215,19 +216,23 @@ public final class ManagedIndex implements VectorIndex {
       stage(vectors, batch.length);
       int first = (int) nextSlot;
       link(batch.length);
-      name(batch, first);
+      name(batch, first, replaced);
       versions.publish(nextSlot, deadFromNowOn(before, first, replaced));
     } finally {
       writer.unlock();
     }
   }
 
-  /** Gives linked slots their ids, ahead of the version that publishes them. */
-  private void name(long[] batch, int first) {
-    long oldest = versions.olderInUse() ? 0 : versions.current().slotCount();
+  /**
+   * Gives linked slots their ids, ahead of the version that publishes them.
+   *
+   * @param replaced the slot that is live under the only id of the batch, or -1
+   */
+  private void name(long[] batch, int first, int replaced) {
+    boolean olderInUse = versions.olderInUse();
     for (int i = 0; i < batch.length; i++) {
       ids.set(first + i, batch[i]);
-      map.put(batch[i], first + i, oldest);
+      map.put(batch[i], first + i, replaced, olderInUse);
     }
   }
 
@@ -272,16 +277,23 @@ public final class ManagedIndex implements VectorIndex {
     if (needed <= capacity) {
       return;
     }
-    long grown =
-        Math.min(MAX_SLOTS, Math.max(Math.max(needed, FIRST_CAPACITY), capacity + capacity / 2));
-    slots.prepare(grown);
+    long generous = Math.max(Math.max(needed, FIRST_CAPACITY), capacity + capacity / 2);
+    try {
+      grow(Math.min(MAX_SLOTS, generous));
+    } catch (NativeMemoryException tooGenerous) {
+      grow(needed);
+    }
+  }
+
+  private void grow(long slotCount) {
+    slots.prepare(slotCount);
     graph.lockExclusive();
     try {
-      slots.reserve(grown);
+      slots.reserve(slotCount);
     } finally {
       graph.unlockExclusive();
     }
-    capacity = grown;
+    capacity = slotCount;
   }
 
   /** Checks and stores the rows where nobody can reach them yet. */

@@ -144,7 +144,9 @@ final class Versions {
     outdated.ensureCapacity(outdated.size() + more.size());
     // All that can fail for want of memory has been done.
     held.add(old);
-    outdated.addAll(more);
+    for (Outdated one : more) {
+      outdated.add(one);
+    }
     current = next;
     old.release();
   }

@@ -36,7 +36,7 @@ class IdMapTest {
 
   private static void put(SlotIds ids, IdMap map, Versions versions, long id, int slot) {
     ids.set(slot, id);
-    map.put(id, slot, versions.olderInUse() ? 0 : versions.current().slotCount());
+    map.put(id, slot, map.find(id, versions.current()), versions.olderInUse());
   }
 
   @Test
@@ -45,17 +45,21 @@ class IdMapTest {
       SlotIds ids = new SlotIds(arena);
       Versions versions = new Versions(arena, ids);
       IdMap map = new IdMap(ids);
-      ids.reserve(4);
+      ids.reserve(5);
       put(ids, map, versions, 42, 0);
       versions.publish(1);
-      // Two writes that failed after they had named their slots, and one that did not.
+      // Two writes that failed after they had named their slots; another id's write buries the
+      // first.
       put(ids, map, versions, 42, 1);
-      put(ids, map, versions, 42, 2);
-      assertThat(map.find(42, versions.current())).isZero();
+      put(ids, map, versions, 8, 2);
+      versions.publish(3, 1);
       put(ids, map, versions, 42, 3);
       assertThat(map.find(42, versions.current())).isZero();
-      versions.publish(4, 0, 1, 2);
-      assertThat(map.find(42, versions.current())).isEqualTo(3);
+      put(ids, map, versions, 42, 4);
+      assertThat(map.find(42, versions.current())).isZero();
+      versions.publish(5, 0, 3);
+      assertThat(map.find(42, versions.current())).isEqualTo(4);
+      assertThat(map.find(8, versions.current())).isEqualTo(2);
     }
   }
 

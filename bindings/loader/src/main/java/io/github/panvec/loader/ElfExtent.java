@@ -22,7 +22,10 @@ final class ElfExtent {
 
   private ElfExtent() {}
 
-  /** The least length in bytes of a 64-bit little-endian ELF file; 0 for every other file. */
+  /**
+   * The least length in bytes of a 64-bit little-endian ELF file, {@code Long.MAX_VALUE} when its
+   * header makes no sense; 0 for every other file.
+   */
   static long leastBytes(Path file) throws IOException {
     try (FileChannel channel = FileChannel.open(file)) {
       ByteBuffer header = read(channel, 0, HEADER_BYTES);
@@ -37,19 +40,20 @@ final class ElfExtent {
       long table = header.getLong(TABLE_OFFSET);
       int size = header.getShort(ENTRY_SIZE) & 0xffff;
       int count = header.getShort(ENTRY_COUNT) & 0xffff;
+      if (table < 0 || table > channel.size() || size < SEGMENT_HEADER_BYTES) {
+        return Long.MAX_VALUE;
+      }
       long least = table + (long) size * count;
-      if (table < 0 || size < SEGMENT_HEADER_BYTES || least > channel.size()) {
-        return Math.max(HEADER_BYTES, least);
+      if (least > channel.size()) {
+        return least;
       }
       ByteBuffer segments = read(channel, table, size * count);
       for (int i = 0; i < count; i++) {
         int at = i * size;
         if (segments.getInt(at) == LOADED_SEGMENT) {
-          least =
-              Math.max(
-                  least,
-                  segments.getLong(at + SEGMENT_OFFSET)
-                      + segments.getLong(at + SEGMENT_FILE_BYTES));
+          long end =
+              segments.getLong(at + SEGMENT_OFFSET) + segments.getLong(at + SEGMENT_FILE_BYTES);
+          least = Math.max(least, end < 0 ? Long.MAX_VALUE : end);
         }
       }
       return least;
