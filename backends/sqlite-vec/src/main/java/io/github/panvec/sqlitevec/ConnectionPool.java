@@ -144,20 +144,22 @@ final class ConnectionPool implements AutoCloseable {
       readerTurns.acquireUninterruptibly(readers);
     }
     try {
-      synchronized (this) {
-        // The writer last: the last one to close a file empties its write-ahead log, and only a
-        // writer can.
-        while (!idle.isEmpty()) {
-          idle.pop().close();
-          openReaders--;
-        }
-      }
-      writer.close();
+      closeReaders();
     } finally {
+      // The writer last: the last one to close a file empties its write-ahead log, and only a
+      // writer can.
+      writer.close();
       if (newReader != null) {
         readerTurns.release(readers);
       }
       writerTurn.release();
+    }
+  }
+
+  private synchronized void closeReaders() {
+    while (!idle.isEmpty()) {
+      idle.pop().close();
+      openReaders--;
     }
   }
 
