@@ -55,8 +55,6 @@ class Graph final : private hnswlib::HierarchicalNSW<float> {
   std::int64_t linked() const { return static_cast<std::int64_t>(cur_element_count.load()); }
   int max_level() const { return maxlevel_; }
   const RankingSpace& space() const { return *space_; }
-  // For comparisons with hnswlib's own search.
-  const Upstream& upstream() const { return *this; }
 
   SlotRows rows() const { return {data_level0_memory_ + offsetData_, size_data_per_element_, space_->dim()}; }
   // At least the norm of every row staged so far.

@@ -298,7 +298,7 @@ public final class ManagedIndex implements VectorIndex {
 
   /** Checks and stores the rows where nobody can reach them yet. */
   private void stage(MemorySegment vectors, long count) {
-    if (vectors.isNative() && vectors.address() % Float.BYTES == 0) {
+    if (isReadable(vectors)) {
       slots.stage(nextSlot, vectors, count, 0);
       return;
     }
@@ -368,8 +368,9 @@ public final class ManagedIndex implements VectorIndex {
     }
   }
 
-  private static boolean isReadable(MemorySegment query) {
-    return query.isNative() && query.address() % Float.BYTES == 0;
+  /** Whether native code can read these floats where they are. */
+  private static boolean isReadable(MemorySegment floats) {
+    return floats.isNative() && floats.address() % Float.BYTES == 0;
   }
 
   /**
