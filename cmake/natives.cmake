@@ -3,16 +3,18 @@
 #   cmake -DOUT=folder [-DTESTS=ON] [-DBUILD=folder] [-DPANVEC_CACHE=folder] [-DPANVEC_<NAME>_SOURCE=folder] -P natives.cmake
 #
 # OUT gets META-INF/native/<os>-<arch>/<library> and <library>.sha256, which holds the digest in hexadecimal.
+# Which SIMD levels get a library of their own: the host's best, or those of -DPANVEC_VARIANTS="avx2;avx512" (may be empty).
 # The cache: $PANVEC_CACHE/native/<key>/, the key being the hash of everything that decides the libraries: our sources, these
-# build files and pins, the compilers, the flags, the system. TESTS=ON builds the unit tests in BUILD and runs CTest, always: a
+# build files and pins, the compilers, OpenBLAS, the flags, the levels, the system. TESTS=ON builds the unit tests in BUILD and runs CTest, always: a
 # machine of another CPU may share the cache, and the kernels that run there are others.
 cmake_minimum_required(VERSION 3.24)
 include("${CMAKE_CURRENT_LIST_DIR}/Acquire.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/Host.cmake")
 
 get_filename_component(root "${CMAKE_CURRENT_LIST_DIR}" DIRECTORY)
 set(sources "${root}/native-src")
-set(upstreams hnswlib sqlite sqlite-vec)
-set(targets panvec_hnswlib panvec_sqlitevec)
+set(upstreams hnswlib sqlite sqlite-vec faiss usearch)
+set(targets panvec_cpu panvec_hnswlib panvec_sqlitevec panvec_usearch panvec_faiss)
 if(NOT OUT)
   panvec_stop("natives.cmake needs -DOUT=folder")
 endif()
@@ -68,8 +70,23 @@ if(NOT ninja)
   panvec_stop("ninja is not on the path: apt-get install ninja-build on Debian and Ubuntu, brew install ninja on macOS")
 endif()
 
+if(NOT DEFINED PANVEC_VARIANTS)
+  panvec_host_simd(PANVEC_VARIANTS)
+endif()
+foreach(level IN LISTS PANVEC_VARIANTS)
+  list(APPEND targets panvec_faiss_${level})
+endforeach()
+
 # ---- the key
-set(listing "${os}-${arch}\n${C}\n${C++}\n")
+set(listing "${os}-${arch}\nvariants: ${PANVEC_VARIANTS}\n${C}\n${C++}\n")
+list(JOIN PANVEC_VARIANTS "\\;" variants)
+set(options "-DPANVEC_VARIANTS=${variants}")
+if(NOT CMAKE_HOST_APPLE)
+  panvec_openblas(openblas)
+  file(SHA256 "${openblas}" hash)
+  string(APPEND listing "${hash}  libopenblas.a\n")
+  list(APPEND options "-DPANVEC_OPENBLAS=${openblas}")
+endif()
 foreach(variable IN ITEMS CFLAGS CXXFLAGS CPPFLAGS LDFLAGS MACOSX_DEPLOYMENT_TARGET SDKROOT)
   string(APPEND listing "${variable}=$ENV{${variable}}\n")
 endforeach()
@@ -96,6 +113,14 @@ file(MAKE_DIRECTORY "${PANVEC_CACHE}/native")
 
 # ---- from the cache into OUT; a file that is there already stays as it is, so that nothing after it is rebuilt
 macro(deliver)
+  # Variants that an earlier build on another machine left here.
+  file(GLOB stale RELATIVE "${OUT}/${folder}" "${OUT}/${folder}/libpanvec_*_avx*.${extension}")
+  foreach(library IN LISTS stale)
+    string(REGEX REPLACE "^lib(.*)\\.${extension}$" "\\1" target "${library}")
+    if(NOT target IN_LIST targets)
+      file(REMOVE "${OUT}/${folder}/${library}" "${OUT}/${folder}/${library}.sha256")
+    endif()
+  endforeach()
   foreach(target IN LISTS targets)
     set(library "lib${target}.${extension}")
     file(READ "${cached}/libs/${library}.sha256" digest)
@@ -153,25 +178,43 @@ if(EXISTS "${cached}/libs" AND NOT TESTS)
 endif()
 hold("${BUILD}/.panvec.lock")
 
-# Runs a step with its output in the log; the end of it is shown when the step fails.
 set(log "${BUILD}/panvec-native.log")
 file(WRITE "${log}" "")
+
+# Ends the build with the end of what a tool said.
+function(stop_after what said)
+  string(REGEX REPLACE "\n+$" "" said "${said}")
+  string(LENGTH "${said}" length)
+  if(length GREATER 6000)
+    math(EXPR start "${length} - 6000")
+    string(SUBSTRING "${said}" ${start} -1 said)
+  endif()
+  message(NOTICE "${said}")
+  panvec_stop("${what} failed; the whole log is ${log}")
+endfunction()
+
+# Runs a step with its output in the log.
 function(step what)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE said ERROR_VARIABLE said)
   file(APPEND "${log}" "${said}")
   if(NOT status EQUAL 0)
-    string(REGEX REPLACE "\n+$" "" said "${said}")
-    string(LENGTH "${said}" length)
-    if(length GREATER 6000)
-      math(EXPR start "${length} - 6000")
-      string(SUBSTRING "${said}" ${start} -1 said)
-    endif()
-    message(NOTICE "${said}")
-    panvec_stop("${what} failed; the whole log is ${log}")
+    stop_after("${what}" "${said}")
   endif()
 endfunction()
 
-set(options "")
+# Builds targets with the output in the log, and says how far it is.
+function(build what)
+  set(ENV{NINJA_STATUS} "[%f/%t] ")
+  # The compiler's words come on Ninja's stdout.
+  execute_process(COMMAND "${CMAKE_COMMAND}" --build "${BUILD}" --target ${ARGN}
+                  COMMAND bash "${PANVEC_CMAKE_FOLDER}/progress.sh" "${log}" RESULTS_VARIABLE status)
+  list(GET status 0 status)
+  if(NOT status EQUAL 0)
+    file(READ "${log}" said)
+    stop_after("${what}" "${said}")
+  endif()
+endfunction()
+
 foreach(upstream IN LISTS upstreams)
   panvec_source_variable("${upstream}" given)
   panvec_acquire("${upstream}" at)
@@ -190,9 +233,9 @@ endif()
 step("the configuration of the native build" "${CMAKE_COMMAND}" -S "${sources}" -B "${BUILD}" -G Ninja
      "-DCMAKE_MAKE_PROGRAM=${ninja}" -DCMAKE_BUILD_TYPE=Release "-DPANVEC_CACHE=${PANVEC_CACHE}" ${options})
 if(NOT EXISTS "${cached}/libs")
-  panvec_say("building libpanvec_hnswlib and libpanvec_sqlitevec (SQLite is one large file: half a minute or so) ...")
+  panvec_say("building the native libraries (FAISS is large: some minutes, once) ...")
 endif()
-step("the native build" "${CMAKE_COMMAND}" --build "${BUILD}" --target ${targets})
+build("the native build" ${targets})
 
 # ---- into the cache, in one rename. What is there already stays: others may be copying it.
 if(NOT EXISTS "${cached}/libs")
@@ -215,7 +258,7 @@ deliver()
 
 if(TESTS)
   panvec_say("building the native unit tests ...")
-  step("the build of the native unit tests" "${CMAKE_COMMAND}" --build "${BUILD}" --target panvec_libraries panvec_tests)
+  build("the build of the native unit tests" panvec_libraries panvec_tests)
   get_filename_component(bin "${CMAKE_COMMAND}" DIRECTORY)
   find_program(ctest ctest HINTS "${bin}" NO_CACHE REQUIRED)
   panvec_say("running the native unit tests ...")

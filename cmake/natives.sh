@@ -23,8 +23,8 @@ options=(-Wno-dev)
 for argument in "$@"; do
   options[${#options[@]}]="-D$argument"
 done
-for name in HNSWLIB SQLITE SQLITEVEC; do
-  variable=PANVEC_${name}_SOURCE
+for variable in PANVEC_HNSWLIB_SOURCE PANVEC_SQLITE_SOURCE PANVEC_SQLITEVEC_SOURCE PANVEC_FAISS_SOURCE \
+  PANVEC_USEARCH_SOURCE PANVEC_OPENBLAS; do
   if [ -n "${!variable:-}" ]; then
     options[${#options[@]}]="-D$variable=${!variable}"
   fi

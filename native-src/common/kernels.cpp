@@ -36,21 +36,24 @@ std::uint64_t enabled_register_state() noexcept {
   return (static_cast<std::uint64_t>(high) << 32) | low;
 }
 
+// The levels are x86-64-v3 and x86-64-v4 as the psABI defines them, more than our own kernels need: libraries that a
+// compiler made for a level may use all of it, and the C library refuses files marked for it by the same list.
 SimdLevel detect() noexcept {
   unsigned a = 0, b = 0, c = 0, d = 0;
-  if (!__get_cpuid(1, &a, &b, &c, &d)) return SimdLevel::kBaseline;
-  const bool osxsave = (c & (1u << 27)) != 0;
-  const bool avx = (c & (1u << 28)) != 0;
-  const bool fma = (c & (1u << 12)) != 0;
-  if (!osxsave || !avx || !fma) return SimdLevel::kBaseline;
+  constexpr unsigned fma = 1u << 12, movbe = 1u << 22, popcnt = 1u << 23, osxsave = 1u << 27, avx = 1u << 28,
+                     f16c = 1u << 29;
+  constexpr unsigned v3_basic = fma | movbe | popcnt | osxsave | avx | f16c;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || (c & v3_basic) != v3_basic) return SimdLevel::kBaseline;
+  constexpr unsigned lzcnt = 1u << 5;
+  if (!__get_cpuid(0x80000001u, &a, &b, &c, &d) || (c & lzcnt) == 0) return SimdLevel::kBaseline;
   const std::uint64_t state = enabled_register_state();
   constexpr std::uint64_t ymm = 0x06, zmm = 0xE6;
   if ((state & ymm) != ymm) return SimdLevel::kBaseline;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return SimdLevel::kBaseline;
-  if ((b & (1u << 5)) == 0) return SimdLevel::kBaseline;
-  constexpr unsigned f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31;
-  constexpr unsigned all = f | dq | bw | vl;
-  return (b & all) == all && (state & zmm) == zmm ? SimdLevel::kAvx512 : SimdLevel::kAvx2;
+  constexpr unsigned v3 = (1u << 3) | (1u << 5) | (1u << 8);  // BMI1, AVX2, BMI2
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (b & v3) != v3) return SimdLevel::kBaseline;
+  constexpr unsigned f = 1u << 16, dq = 1u << 17, cd = 1u << 28, bw = 1u << 30, vl = 1u << 31;
+  constexpr unsigned v4 = f | dq | cd | bw | vl;
+  return (b & v4) == v4 && (state & zmm) == zmm ? SimdLevel::kAvx512 : SimdLevel::kAvx2;
 }
 
 #elif defined(__aarch64__)

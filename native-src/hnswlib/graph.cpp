@@ -1,6 +1,5 @@
 #include "graph.hpp"
 
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -12,6 +11,10 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "float_rows.hpp"
+#include "parallel.hpp"
+#include "slot_levels.hpp"
 
 namespace panvec {
 namespace {
@@ -26,17 +29,11 @@ float l2_squared(const void* a, const void* b, const void* parameter) {
 float negated_inner_product(const void* a, const void* b, const void* parameter) {
   const RankingSpace& space = space_of(parameter);
   const float product = space.kernel()(static_cast<const float*>(a), static_cast<const float*>(b), space.dim());
-  // Overflow in both directions gives NaN, and a heap needs an order.
-  return product == product ? -product : std::numeric_limits<float>::infinity();
+  return negated_product(product);
 }
 
-// Sebastiano Vigna's splitmix64, as a hash of (seed, slot).
-std::uint64_t mix(std::uint64_t seed, std::uint64_t slot) {
-  std::uint64_t z = seed + (slot + 1) * 0x9E3779B97F4A7C15u;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-  return z ^ (z >> 31);
-}
+// A thread must be worth its start.
+constexpr std::int64_t kSlotsPerThread = 16;
 
 }  // namespace
 
@@ -55,8 +52,7 @@ Graph::Graph(Metric metric, std::size_t dim, std::size_t m, std::size_t ef_const
     : Upstream(nullptr),
       space_(std::make_unique<RankingSpace>(metric, simd_level(), dim)),
       seed_(seed),
-      // The components of a unit vector are off by a relative 2^-24 each, so its norm is as well.
-      max_row_norm_(metric == Metric::kCosine ? 1.0 + 1e-6 : 0.0) {
+      max_row_norm_(initial_max_row_norm(metric)) {
   data_size_ = space_->get_data_size();
   fstdistfunc_ = space_->get_dist_func();
   dist_func_param_ = space_->get_dist_func_param();
@@ -84,10 +80,10 @@ GraphView Graph::view() const {
   view.stride = size_data_per_element_;
   view.upper_layers = linkLists_;
   view.upper_stride = size_links_per_element_;
-  view.max_degree = maxM0_;
-  view.entry = enterpoint_node_;
-  view.max_level = maxlevel_;
-  view.slots = max_elements_;
+  view.degree_limit = maxM0_;
+  view.entry_slot = enterpoint_node_;
+  view.top_level = maxlevel_;
+  view.slot_limit = max_elements_;
   return view;
 }
 
@@ -168,16 +164,11 @@ bool Graph::stage(std::int64_t first_slot, const float* rows, std::int64_t count
   const std::size_t dim = space_->dim();
   double max_norm = max_row_norm();
   for (std::int64_t i = 0; i < count; ++i) {
-    const float* row = rows + static_cast<std::size_t>(i) * dim;
     const auto slot = static_cast<hnswlib::tableint>(first_slot + i);
     auto* stored = reinterpret_cast<float*>(getDataByInternalId(slot));
-    // The copy is what is checked: the caller may change its memory meanwhile.
-    std::memcpy(stored, row, dim * sizeof(float));
-    bad = {i, first_non_finite(stored, dim)};
-    if (bad.component >= 0) return false;
-    if (space_->metric() == Metric::kCosine && !reference_unit(stored, dim, stored)) return false;
-    if (space_->metric() == Metric::kDot) {
-      max_norm = std::max(max_norm, std::sqrt(reference_dot(stored, stored, dim)) * (1.0 + 1e-9));
+    bad.row = i;
+    if (!store_row(space_->metric(), rows + static_cast<std::size_t>(i) * dim, dim, stored, max_norm, bad.component)) {
+      return false;
     }
     setExternalLabel(slot, slot);
   }
@@ -186,10 +177,7 @@ bool Graph::stage(std::int64_t first_slot, const float* rows, std::int64_t count
 }
 
 // hnswlib draws levels from one generator in order of arrival; here a level depends on nothing but seed and slot.
-int Graph::level_of(std::uint32_t slot) const {
-  const double uniform = static_cast<double>((mix(seed_, slot) >> 11) + 1) * 0x1p-53;  // (0, 1]
-  return static_cast<int>(-std::log(uniform) * mult_);
-}
+int Graph::level_of(std::uint32_t slot) const { return slot_level(seed_, slot, mult_); }
 
 std::uint32_t Graph::nearest_above(std::uint32_t entry, int from_level, int to_level, const void* row) {
   std::uint32_t nearest = entry;
@@ -261,82 +249,25 @@ void Graph::insert(std::uint32_t slot) {
   }
 }
 
-// One call of link: workers take slots in order, so that those taken are always a prefix.
-class Graph::Linker {
- public:
-  Linker(Graph& graph, std::int64_t first, std::int64_t end, const std::int32_t* yield, std::int64_t slice_nanos)
-      : graph_(graph), end_(end), yield_(yield), next_(first) {
-    if (yield_ != nullptr) slice_end_ = Clock::now() + std::chrono::nanoseconds(slice_nanos);
-  }
-
-  void link_one() noexcept { link(next_.fetch_add(1)); }
-
-  void work() noexcept {
-    while (!stopped_.load(std::memory_order_relaxed)) {
-      if (must_yield()) return;
-      const std::int64_t slot = next_.fetch_add(1);
-      if (slot >= end_) return;
-      link(slot);
-    }
-  }
-
-  std::int64_t taken_end() const { return std::min(next_.load(), end_); }
-  const std::exception_ptr& failure() const { return failure_; }
-
- private:
-  using Clock = std::chrono::steady_clock;
-
-  bool must_yield() const {
-    return yield_ != nullptr && Clock::now() >= slice_end_ && __atomic_load_n(yield_, __ATOMIC_RELAXED) != 0;
-  }
-
-  void link(std::int64_t slot) noexcept {
-    try {
-      graph_.insert(static_cast<std::uint32_t>(slot));
-    } catch (...) {
-      const std::lock_guard<std::mutex> lock(failure_mutex_);
-      if (failure_ == nullptr) failure_ = std::current_exception();
-      stopped_.store(true);
-    }
-  }
-
-  Graph& graph_;
-  const std::int64_t end_;
-  const std::int32_t* const yield_;
-  Clock::time_point slice_end_;
-  std::atomic<std::int64_t> next_;
-  std::atomic<bool> stopped_{false};
-  std::mutex failure_mutex_;
-  std::exception_ptr failure_;
-};
-
 void Graph::link(std::int64_t count, unsigned threads, const std::int32_t* yield, std::int64_t slice_nanos,
                  std::int64_t& linked) {
   linked = 0;
   if (count <= 0) return;
   const std::int64_t first = this->linked();
-  Linker linker(*this, first, first + count, yield, slice_nanos);
-  // One by itself: a call always gets ahead, and the first node of all has nobody to link to.
-  linker.link_one();
-  {
-    // A thread must be worth its start.
-    constexpr std::int64_t slots_per_thread = 16;
-    const std::int64_t useful = std::min<std::int64_t>(threads, count / slots_per_thread);
-    std::vector<std::thread> helpers;
-    try {
-      if (useful > 1) helpers.reserve(static_cast<std::size_t>(useful - 1));
-      for (std::int64_t i = 1; i < useful; ++i) helpers.emplace_back([&linker] { linker.work(); });
-    } catch (const std::exception&) {
-      // Fewer threads, then; this one is always there.
-    }
-    // hnswlib keeps one list for each thread that ever linked at a time.
-    visited_lists_ = std::max(visited_lists_, helpers.size() + 1);
-    linker.work();
-    for (std::thread& helper : helpers) helper.join();
+  OrderedWork work(first, first + count, yield, slice_nanos);
+  // hnswlib keeps one list for each thread that ever linked at a time.
+  visited_lists_ = std::max<std::size_t>(visited_lists_, std::max<std::int64_t>(1, std::min<std::int64_t>(threads, count / kSlotsPerThread)));
+  const auto account = [&] {
+    linked = work.taken_end() - first;
+    cur_element_count = static_cast<std::size_t>(first + linked);
+  };
+  try {
+    work.run(threads, kSlotsPerThread, [&](std::int64_t slot, unsigned) { insert(static_cast<std::uint32_t>(slot)); });
+  } catch (...) {
+    account();
+    throw;
   }
-  linked = linker.taken_end() - first;
-  cur_element_count = static_cast<std::size_t>(first + linked);
-  if (linker.failure() != nullptr) std::rethrow_exception(linker.failure());
+  account();
 }
 
 }  // namespace panvec

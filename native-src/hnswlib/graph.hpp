@@ -11,6 +11,7 @@
 #include "exact_scan.hpp"
 #include "growing_block.hpp"
 #include "panvec_kernels.hpp"
+#include "row_store.hpp"
 #include "walk.hpp"
 
 // Our kernels are the distance functions; hnswlib's own SSE code would only prefetch beyond the end of its lists.
@@ -20,6 +21,39 @@
 #include <hnswlib.h>
 
 namespace panvec {
+
+// What a walk reads of a graph in hnswlib's layout: a list is a word whose low half is the count, then the neighbours.
+struct GraphView {
+  const char* base_layer = nullptr;  // lists of layer 0, one every `stride` bytes
+  std::size_t stride = 0;
+  const char* const* upper_layers = nullptr;  // by slot: lists of the layers 1, 2, ..., one every `upper_stride` bytes
+  std::size_t upper_stride = 0;
+  std::size_t degree_limit = 0;
+  std::size_t slot_limit = 0;
+  std::uint32_t entry_slot = 0;
+  int top_level = -1;
+
+  std::size_t slots() const { return slot_limit; }
+  std::size_t max_degree() const { return degree_limit; }
+  std::uint32_t entry() const { return entry_slot; }
+  int max_level() const { return top_level; }
+  Links links(std::uint32_t slot) const { return links_of(base_layer + slot * stride); }
+  Links links(std::uint32_t slot, int level) const {
+    return links_of(upper_layers[slot] + static_cast<std::size_t>(level - 1) * upper_stride);
+  }
+  void prefetch_links(std::uint32_t slot) const {
+    const char* list = base_layer + slot * stride;
+    __builtin_prefetch(list);
+    __builtin_prefetch(list + 64);
+  }
+  static std::size_t degree(const std::uint32_t* list) { return list[0] & 0xFFFF; }
+
+ private:
+  static Links links_of(const char* at) {
+    const auto* list = reinterpret_cast<const std::uint32_t*>(at);
+    return {list + 1, degree(list)};
+  }
+};
 
 // Ranks by our kernels: squared L2, or the negated inner product, which for unit vectors orders like the cosine
 // distance.
@@ -66,10 +100,6 @@ class Graph final : private hnswlib::HierarchicalNSW<float> {
   void prepare(std::size_t capacity);
   void reserve(std::size_t capacity);
 
-  struct BadRow {
-    std::int64_t row = -1;
-    std::int64_t component = -1;  // -1: the vector is zero
-  };
   // Writes rows at slots that are not linked. The first row that cannot be stored ends it.
   bool stage(std::int64_t first_slot, const float* rows, std::int64_t count, BadRow& bad);
 
@@ -78,8 +108,6 @@ class Graph final : private hnswlib::HierarchicalNSW<float> {
             std::int64_t& linked);
 
  private:
-  class Linker;
-
   // What grows with the capacity and only linking reads.
   struct LinkParts {
     LinkParts(std::size_t capacity, const std::vector<int>& levels, std::size_t linked);

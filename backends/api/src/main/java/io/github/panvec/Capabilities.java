@@ -3,18 +3,27 @@ package io.github.panvec;
 import java.util.Set;
 
 /**
- * What a backend can do, told without loading its native library.
+ * What a backend can do, told without loading its native library; for one of its indexes, see
+ * {@link Panvec#capabilities(IndexSpec)}.
  *
  * @param metrics the metrics it takes
  * @param maxDimension the largest dimension
  * @param maxK the largest k of one search
  * @param approximate whether a plain search may miss a true neighbour; {@link
  *     SearchRequest#exact()} never does
+ * @param lossy whether an index keeps codes in place of its vectors: {@link VectorIndex#get} and
+ *     {@link SearchRequest#exact()} then throw {@link UnsupportedOperationException}, and distances
+ *     are those of the decoded codes
  * @param persistent whether an index can live in a file, durable call by call (the parameter {@code
  *     path})
  */
 public record Capabilities(
-    Set<Metric> metrics, int maxDimension, int maxK, boolean approximate, boolean persistent) {
+    Set<Metric> metrics,
+    int maxDimension,
+    int maxK,
+    boolean approximate,
+    boolean lossy,
+    boolean persistent) {
 
   public Capabilities {
     metrics = Set.copyOf(metrics);

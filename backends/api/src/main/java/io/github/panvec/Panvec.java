@@ -3,12 +3,12 @@ package io.github.panvec;
 import io.github.panvec.spi.VectorBackend;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
-import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /** Entry point: which backends there are, and new indexes. Thread-safe. */
@@ -97,6 +97,17 @@ public final class Panvec {
     return backend.create(resolve(spec, backend));
   }
 
+  /**
+   * What an index of this spec can do, told without loading native libraries.
+   *
+   * @throws UnknownBackendException as {@link #create}
+   * @throws IllegalArgumentException as {@link #create}
+   */
+  public static Capabilities capabilities(IndexSpec spec) {
+    VectorBackend backend = backend(spec.backend());
+    return backend.capabilities(resolve(spec, backend));
+  }
+
   /** The spec with every parameter checked and parsed, and defaults filled in. */
   private static IndexSpec resolve(IndexSpec spec, VectorBackend backend) {
     Capabilities capabilities = backend.capabilities();
@@ -112,25 +123,49 @@ public final class Panvec {
               + ", not "
               + spec.dimension());
     }
-    Map<String, Parameter> declared = new TreeMap<>();
+    Map<String, Parameter> declared = new LinkedHashMap<>();
     backend.parameters().forEach(parameter -> declared.put(parameter.name(), parameter));
-    IndexSpec resolved = IndexSpec.of(spec.backend(), spec.dimension(), spec.metric());
-    for (Map.Entry<String, Object> given : spec.parameters().entrySet()) {
-      Parameter parameter = declared.remove(given.getKey());
-      if (parameter == null) {
+    for (String given : spec.parameters().keySet()) {
+      if (!declared.containsKey(given)) {
         throw new IllegalArgumentException(
-            Names.unknown(
-                backend.name() + " parameter",
-                given.getKey(),
-                backend.parameters().stream().map(Parameter::name).toList()));
-      }
-      resolved = resolved.with(parameter.name(), parameter.parse(given.getValue()));
-    }
-    for (Parameter absent : declared.values()) {
-      if (absent.defaultValue() != null) {
-        resolved = resolved.with(absent.name(), absent.parse(absent.defaultValue()));
+            Names.unknown(backend.name() + " parameter", given, List.copyOf(declared.keySet())));
       }
     }
+    IndexSpec resolved = IndexSpec.of(spec.backend(), spec.dimension(), spec.metric());
+    // Those that always apply come first: the others depend on them.
+    for (boolean conditional : new boolean[] {false, true}) {
+      for (Parameter parameter : declared.values()) {
+        if ((parameter.condition() != null) == conditional) {
+          resolved = resolve(spec, backend, parameter, resolved);
+        }
+      }
+    }
+    backend.capabilities(resolved);
     return resolved;
+  }
+
+  private static IndexSpec resolve(
+      IndexSpec spec, VectorBackend backend, Parameter parameter, IndexSpec resolved) {
+    Object value = spec.parameters().get(parameter.name());
+    if (!parameter.appliesTo(resolved.parameters())) {
+      if (value != null) {
+        String chosen = parameter.condition().parameter();
+        throw new IllegalArgumentException(
+            backend.name()
+                + " takes "
+                + parameter.name()
+                + " only with "
+                + parameter.condition()
+                + ", not with "
+                + chosen
+                + "="
+                + resolved.parameters().get(chosen));
+      }
+      return resolved;
+    }
+    if (value == null) {
+      value = parameter.defaultValue();
+    }
+    return value == null ? resolved : resolved.with(parameter.name(), parameter.parse(value));
   }
 }

@@ -2,6 +2,7 @@ package io.github.panvec;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param max largest value of an {@link Type#INTEGER}, inclusive
  * @param choices the values of a {@link Type#CHOICE}; empty otherwise
  * @param help one line for people
+ * @param condition when it applies, or null: always
  */
 public record Parameter(
     String name,
@@ -24,7 +26,26 @@ public record Parameter(
     long min,
     long max,
     List<String> choices,
-    String help) {
+    String help,
+    @Nullable Condition condition) {
+
+  /**
+   * A parameter that applies only beside certain values of another one.
+   *
+   * @param parameter the other one's name; a {@link Type#CHOICE} that always applies
+   * @param values its values, one of which is required
+   */
+  public record Condition(String parameter, List<String> values) {
+    public Condition {
+      values = List.copyOf(values);
+    }
+
+    /** For example {@code type=ivf_flat | ivf_pq}. */
+    @Override
+    public String toString() {
+      return parameter + "=" + String.join(" | ", values);
+    }
+  }
 
   /** The types of parameters. */
   public enum Type {
@@ -45,17 +66,34 @@ public record Parameter(
 
   /** A whole number in {@code min .. max}. */
   public static Parameter integer(String name, long defaultValue, long min, long max, String help) {
-    return new Parameter(name, Type.INTEGER, defaultValue, min, max, List.of(), help);
+    return new Parameter(name, Type.INTEGER, defaultValue, min, max, List.of(), help, null);
   }
 
   /** One of {@code choices}, the first of which is the default. */
   public static Parameter choice(String name, List<String> choices, String help) {
-    return new Parameter(name, Type.CHOICE, choices.get(0), 0, 0, choices, help);
+    return new Parameter(name, Type.CHOICE, choices.get(0), 0, 0, choices, help, null);
   }
 
   /** A path, absent by default. */
   public static Parameter path(String name, String help) {
-    return new Parameter(name, Type.PATH, null, 0, 0, List.of(), help);
+    return new Parameter(name, Type.PATH, null, 0, 0, List.of(), help, null);
+  }
+
+  /** The same parameter, applying only where {@code parameter} has one of {@code values}. */
+  public Parameter onlyFor(String parameter, List<String> values) {
+    return new Parameter(
+        name, type, defaultValue, min, max, choices, help, new Condition(parameter, values));
+  }
+
+  /**
+   * Whether it applies beside these other parameters.
+   *
+   * @param others parsed values by name; a conditional parameter does not apply where that of
+   *     {@link Condition#parameter()} is missing
+   */
+  public boolean appliesTo(Map<String, Object> others) {
+    Object other = condition == null ? null : others.get(condition.parameter());
+    return condition == null || (other != null && condition.values().contains(other));
   }
 
   /**
@@ -111,6 +149,7 @@ public record Parameter(
           case PATH -> "path";
         };
     String byDefault = defaultValue == null ? "" : ", default " + defaultValue;
-    return name + " (" + range.strip() + byDefault + "): " + help;
+    String only = condition == null ? "" : ", only for " + condition;
+    return name + " (" + range.strip() + byDefault + only + "): " + help;
   }
 }

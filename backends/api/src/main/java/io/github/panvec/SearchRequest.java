@@ -22,20 +22,31 @@ public final class SearchRequest {
   private final @Nullable IdFilter filter;
   private final boolean exact;
   private final int efSearch;
+  private final int nprobe;
+  private final int refineFactor;
 
   private SearchRequest(
-      MemorySegment query, int k, @Nullable IdFilter filter, boolean exact, int efSearch) {
+      MemorySegment query,
+      int k,
+      @Nullable IdFilter filter,
+      boolean exact,
+      int efSearch,
+      int nprobe,
+      int refineFactor) {
     this.query = query;
     this.k = k;
     this.filter = filter;
     this.exact = exact;
     this.efSearch = efSearch;
+    this.nprobe = nprobe;
+    this.refineFactor = refineFactor;
   }
 
   /**
    * The {@code k} nearest to {@code query}.
    *
-   * @param query one component per dimension, all finite
+   * @param query one component per dimension, all finite; for {@link VectorIndex#searchAll} any
+   *     number of queries, one after another
    * @throws IllegalArgumentException when {@code k < 1}
    */
   public static SearchRequest of(float[] query, int k) {
@@ -53,17 +64,18 @@ public final class SearchRequest {
     if (k < 1) {
       throw new IllegalArgumentException("k must be at least 1, not " + k);
     }
-    return new SearchRequest(query, k, null, false, 0);
+    return new SearchRequest(query, k, null, false, 0, 0, 0);
   }
 
   /** Only ids that pass {@code filter}. */
   public SearchRequest filter(IdFilter filter) {
-    return new SearchRequest(query, k, Objects.requireNonNull(filter, "filter"), exact, efSearch);
+    Objects.requireNonNull(filter, "filter");
+    return new SearchRequest(query, k, filter, exact, efSearch, nprobe, refineFactor);
   }
 
   /** The true {@code k} nearest, by scanning every row. */
   public SearchRequest exact() {
-    return new SearchRequest(query, k, filter, true, efSearch);
+    return new SearchRequest(query, k, filter, true, efSearch, nprobe, refineFactor);
   }
 
   /**
@@ -73,13 +85,51 @@ public final class SearchRequest {
    * @throws IllegalArgumentException when {@code efSearch < 1}
    */
   public SearchRequest efSearch(int efSearch) {
-    if (efSearch < 1) {
-      throw new IllegalArgumentException("efSearch must be at least 1, not " + efSearch);
-    }
-    return new SearchRequest(query, k, filter, exact, efSearch);
+    return new SearchRequest(
+        query, k, filter, exact, atLeastOne("efSearch", efSearch), nprobe, refineFactor);
   }
 
-  /** The query: float32 in native byte order, on or off the Java heap. */
+  /**
+   * How many inverted lists the search looks into, instead of the index's {@code nprobe}. Indexes
+   * without inverted lists take no notice.
+   *
+   * @throws IllegalArgumentException when {@code nprobe < 1}; the search throws it when there are
+   *     fewer lists
+   */
+  public SearchRequest nprobe(int nprobe) {
+    return new SearchRequest(
+        query, k, filter, exact, efSearch, atLeastOne("nprobe", nprobe), refineFactor);
+  }
+
+  /**
+   * How many times k candidates of a search over lossy codes are ranked again by their float32
+   * vectors, instead of the index's {@code refineFactor}. Indexes without codes take no notice.
+   *
+   * @throws IllegalArgumentException when {@code refineFactor < 1}
+   */
+  public SearchRequest refineFactor(int refineFactor) {
+    return new SearchRequest(
+        query, k, filter, exact, efSearch, nprobe, atLeastOne("refineFactor", refineFactor));
+  }
+
+  /**
+   * The same search for another query.
+   *
+   * @param query as for {@link #of(MemorySegment, int)}
+   */
+  public SearchRequest query(MemorySegment query) {
+    Objects.requireNonNull(query, "query");
+    return new SearchRequest(query, k, filter, exact, efSearch, nprobe, refineFactor);
+  }
+
+  private static int atLeastOne(String name, int value) {
+    if (value < 1) {
+      throw new IllegalArgumentException(name + " must be at least 1, not " + value);
+    }
+    return value;
+  }
+
+  /** The query, or queries: float32 in native byte order, on or off the Java heap. */
   public MemorySegment query() {
     return query;
   }
@@ -104,7 +154,17 @@ public final class SearchRequest {
     return efSearch == 0 ? byDefault : efSearch;
   }
 
-  /** Components of the query. */
+  /** The request's own {@code nprobe}, or {@code byDefault} when it has none. */
+  public int nprobeOr(int byDefault) {
+    return nprobe == 0 ? byDefault : nprobe;
+  }
+
+  /** The request's own {@code refineFactor}, or {@code byDefault} when it has none. */
+  public int refineFactorOr(int byDefault) {
+    return refineFactor == 0 ? byDefault : refineFactor;
+  }
+
+  /** Components of the query, or of all queries together. */
   public long dimension() {
     return query.byteSize() / ValueLayout.JAVA_FLOAT.byteSize();
   }

@@ -1,6 +1,7 @@
 package io.github.panvec;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -35,6 +36,9 @@ public interface VectorIndex extends AutoCloseable {
   /**
    * The stored float32 vector (COSINE: the unit vector), bit for bit; empty when {@code id} is not
    * live.
+   *
+   * @throws UnsupportedOperationException when the index keeps codes only ({@link
+   *     Capabilities#lossy()})
    */
   Optional<float[]> get(long id);
 
@@ -90,7 +94,12 @@ public interface VectorIndex extends AutoCloseable {
     return search(SearchRequest.of(query, k));
   }
 
-  /** Searches as {@code request} says. */
+  /**
+   * Searches as {@code request} says.
+   *
+   * @throws UnsupportedOperationException when {@link SearchRequest#exact()} is asked of an index
+   *     that keeps codes only ({@link Capabilities#lossy()})
+   */
   SearchResult search(SearchRequest request);
 
   /**
@@ -100,6 +109,46 @@ public interface VectorIndex extends AutoCloseable {
    *     min(k, {@link #size()}) hits
    */
   void search(SearchRequest request, SearchBuffer buffer);
+
+  /**
+   * Searches for many queries: the same hits, bit for bit, as one {@link #search(SearchRequest)}
+   * each, in the order of the queries. Backends with a parameter {@code threads} use so many.
+   *
+   * @param request its query is any number of queries, one after another; the filter and everything
+   *     else hold for all of them
+   * @throws InvalidVectorException as {@link #add}, naming the query; no hits are returned then
+   */
+  List<SearchResult> searchAll(SearchRequest request);
+
+  /**
+   * The {@code k} nearest to each query, see {@link #searchAll(SearchRequest)}.
+   *
+   * @param queries the queries one after another
+   */
+  default List<SearchResult> searchAll(float[] queries, int k) {
+    return searchAll(SearchRequest.of(queries, k));
+  }
+
+  /**
+   * Trains an index that learns from data (centroids, quantisers) at once, instead of by itself
+   * when enough vectors have been added. Searches go on meanwhile; vectors that are there already
+   * are encoded before it returns. Indexes that learn nothing only check the sample's shape.
+   *
+   * @param sample vectors like those to come, one after another; not added
+   * @throws IllegalArgumentException when there are too few, saying how many it takes
+   * @throws InvalidVectorException as {@link #addAll(long[], float[])}
+   * @throws IllegalStateException when it is trained already
+   */
+  default void train(float[] sample) {
+    train(MemorySegment.ofArray(sample));
+  }
+
+  /**
+   * As {@link #train(float[])} from a segment, on or off the Java heap.
+   *
+   * @param sample float32 in native byte order, 4 * dimension bytes a vector
+   */
+  void train(MemorySegment sample);
 
   /** Numbers about the index now. */
   IndexStats stats();

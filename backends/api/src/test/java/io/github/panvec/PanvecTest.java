@@ -27,7 +27,7 @@ class PanvecTest {
 
     @Override
     public Capabilities capabilities() {
-      return new Capabilities(EnumSet.of(Metric.L2, Metric.DOT), 100, 10, true, false);
+      return new Capabilities(EnumSet.of(Metric.L2, Metric.DOT), 100, 10, true, false, false);
     }
 
     @Override
@@ -54,6 +54,25 @@ class PanvecTest {
     @Override
     public String name() {
       return "faiss";
+    }
+
+    @Override
+    public Capabilities capabilities(IndexSpec spec) {
+      if (spec.parameters().get("nlist") instanceof Long nlist && nlist == 13) {
+        throw new IllegalArgumentException("13 brings bad luck");
+      }
+      boolean lossy = "false".equals(spec.parameters().get("keepVectors"));
+      return new Capabilities(EnumSet.of(Metric.L2), 100, 10, true, lossy, false);
+    }
+
+    /** What depends on another comes before it. */
+    @Override
+    public List<Parameter> parameters() {
+      return List.of(
+          Parameter.integer("nlist", 8, 1, 100, "lists").onlyFor("type", List.of("ivf", "ivf_pq")),
+          Parameter.choice("keepVectors", List.of("true", "false"), "rows")
+              .onlyFor("type", List.of("ivf_pq")),
+          Parameter.choice("type", List.of("flat", "ivf", "ivf_pq"), "kind"));
     }
 
     @Override
@@ -112,5 +131,53 @@ class PanvecTest {
     assertThatThrownBy(() -> IndexSpec.of("hnswlib", 0, Metric.L2))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("dimension must be at least 1, not 0");
+  }
+
+  private static IndexSpec faiss() {
+    return IndexSpec.of("faiss", 3, Metric.L2);
+  }
+
+  @Test
+  void defaultsAreFilledInForParametersThatApply() {
+    assertThatThrownBy(() -> Panvec.create(faiss()))
+        .isInstanceOf(UnsupportedOperationException.class);
+    assertThat(created).isEqualTo(faiss().with("type", "flat"));
+    assertThatThrownBy(() -> Panvec.create(faiss().with("type", "ivf")))
+        .isInstanceOf(UnsupportedOperationException.class);
+    assertThat(created).isEqualTo(faiss().with("type", "ivf").with("nlist", 8L));
+  }
+
+  @Test
+  void aParameterBesideTheWrongValueIsRefusedSayingWhereItBelongs() {
+    assertThatThrownBy(() -> Panvec.create(faiss().with("nlist", 5)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("faiss takes nlist only with type=ivf | ivf_pq, not with type=flat");
+    assertThatThrownBy(
+            () -> Panvec.capabilities(faiss().with("type", "ivf").with("keepVectors", "false")))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("faiss takes keepVectors only with type=ivf_pq, not with type=ivf");
+    assertThat(created).isNull();
+  }
+
+  @Test
+  void capabilitiesOfASpecAreToldWhereNothingLoads() {
+    assertThat(Panvec.capabilities(faiss().with("type", "ivf_pq")).lossy()).isFalse();
+    IndexSpec codes = faiss().with("type", "ivf_pq").with("keepVectors", "false");
+    assertThat(Panvec.capabilities(codes).lossy()).isTrue();
+    assertThat(Panvec.capabilities(IndexSpec.of("hnswlib", 3, Metric.L2)).metrics())
+        .containsExactlyInAnyOrder(Metric.L2, Metric.DOT);
+    assertThatThrownBy(() -> Panvec.capabilities(faiss().with("type", "ivff")))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("Did you mean \"ivf\"?");
+    assertThatThrownBy(() -> Panvec.capabilities(IndexSpec.of("fais", 3, Metric.L2)))
+        .isInstanceOf(UnknownBackendException.class);
+  }
+
+  @Test
+  void whatABackendRefusesOfASpecIsRefusedBeforeItCreates() {
+    assertThatThrownBy(() -> Panvec.create(faiss().with("type", "ivf").with("nlist", 13)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("13 brings bad luck");
+    assertThat(created).isNull();
   }
 }

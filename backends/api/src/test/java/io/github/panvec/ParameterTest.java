@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class ParameterTest {
@@ -48,5 +49,19 @@ class ParameterTest {
   @Test
   void itsTextIsALineOfHelp() {
     assertThat(m).hasToString("m (2 .. 512, default 16): neighbours per node");
+  }
+
+  @Test
+  void aConditionalParameterAppliesBesideTheValuesItNames() {
+    Parameter nlist = m.onlyFor("type", List.of("ivf_flat", "ivf_pq"));
+    assertThat(nlist.appliesTo(Map.of("type", "ivf_pq"))).isTrue();
+    assertThat(nlist.appliesTo(Map.of("type", "hnsw"))).isFalse();
+    assertThat(nlist.appliesTo(Map.of())).isFalse();
+    assertThat(m.appliesTo(Map.of())).isTrue();
+    assertThat(nlist.condition()).hasToString("type=ivf_flat | ivf_pq");
+    assertThat(nlist)
+        .hasToString(
+            "m (2 .. 512, default 16, only for type=ivf_flat | ivf_pq): neighbours per node");
+    assertThat(nlist.parse("32")).isEqualTo(32L);
   }
 }

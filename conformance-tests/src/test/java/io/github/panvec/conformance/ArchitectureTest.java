@@ -5,6 +5,8 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
+import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Each layer knows only the one below (docs: README, "How it is built"). */
@@ -40,20 +42,25 @@ class ArchitectureTest {
 
   @Test
   void backendsDoNotKnowEachOther() {
-    noClasses()
-        .that()
-        .resideInAPackage("io.github.panvec.hnswlib")
-        .should()
-        .dependOnClassesThat()
-        .resideInAnyPackage("io.github.panvec.sqlitevec..", "io.github.panvec.bindings.sqlitevec..")
-        .check(ALL);
-    noClasses()
-        .that()
-        .resideInAPackage("io.github.panvec.sqlitevec")
-        .should()
-        .dependOnClassesThat()
-        .resideInAnyPackage("io.github.panvec.hnswlib..", "io.github.panvec.bindings.hnswlib..")
-        .check(ALL);
+    List<String> backends = List.of("faiss", "hnswlib", "sqlitevec", "usearch");
+    for (String backend : backends) {
+      String[] others =
+          backends.stream()
+              .filter(other -> !other.equals(backend))
+              .flatMap(
+                  other ->
+                      Stream.of(
+                          "io.github.panvec." + other + "..",
+                          "io.github.panvec.bindings." + other + ".."))
+              .toArray(String[]::new);
+      noClasses()
+          .that()
+          .resideInAPackage("io.github.panvec." + backend)
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage(others)
+          .check(ALL);
+    }
   }
 
   @Test

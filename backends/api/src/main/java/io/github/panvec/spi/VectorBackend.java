@@ -23,7 +23,19 @@ public interface VectorBackend {
   /** Version of the engine behind it, as it is pinned in the build, for example {@code 0.8.0}. */
   String upstreamVersion();
 
+  /** What its indexes can do, whatever their parameters. */
   Capabilities capabilities();
+
+  /**
+   * What an index of this spec can do.
+   *
+   * @param spec as for {@link #create}
+   * @throws IllegalArgumentException when parameters do not fit together, or not to dimension or
+   *     metric, saying what would
+   */
+  default Capabilities capabilities(IndexSpec spec) {
+    return capabilities();
+  }
 
   /** The parameters it knows, in the order in which a person wants to read them. */
   List<Parameter> parameters();
@@ -35,8 +47,9 @@ public interface VectorBackend {
    * An empty index.
    *
    * @param spec checked by the caller: dimension and metric are within {@link #capabilities()},
-   *     each parameter is one of {@link #parameters()} in its {@linkplain Parameter#parse parsed}
-   *     form, and defaults are filled in
+   *     each parameter is one of {@link #parameters()} that applies, in its {@linkplain
+   *     Parameter#parse parsed} form, defaults are filled in, and {@link #capabilities(IndexSpec)}
+   *     has not refused it
    * @throws BackendUnavailableException when the library cannot be used
    */
   VectorIndex create(IndexSpec spec);

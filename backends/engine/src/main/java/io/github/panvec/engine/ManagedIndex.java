@@ -5,6 +5,7 @@ import io.github.panvec.DuplicateIdException;
 import io.github.panvec.IdFilter;
 import io.github.panvec.IndexSpec;
 import io.github.panvec.IndexStats;
+import io.github.panvec.InvalidVectorException;
 import io.github.panvec.NativeMemoryException;
 import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchRequest;
@@ -15,11 +16,13 @@ import io.github.panvec.spi.HitSegments;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A {@link VectorIndex} over a {@link SlotIndex}: ids, versions, locks, batches, filters and close,
@@ -55,11 +58,13 @@ public final class ManagedIndex implements VectorIndex {
   private static final long MAX_SLOTS = Integer.MAX_VALUE - 64L;
   private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
 
+  /** Never started: tells segments that are confined to the caller's thread. */
+  private static final Thread ANOTHER_THREAD = Thread.ofPlatform().unstarted(() -> {});
+
   private final IndexSpec spec;
   private final Capabilities capabilities;
   private final SlotIndex slots;
   private final int threads;
-  private final int efSearch;
   private final long rowBytes;
 
   private final Arena arena = Arena.ofShared();
@@ -84,16 +89,13 @@ public final class ManagedIndex implements VectorIndex {
   /**
    * Takes {@code slots} over: it is closed with this index.
    *
-   * @param threads the most threads that linking a batch may use
-   * @param efSearch for requests that have none
+   * @param threads the most threads that writing a batch, or searching for one, may use
    */
-  public ManagedIndex(
-      IndexSpec spec, Capabilities capabilities, SlotIndex slots, int threads, int efSearch) {
+  public ManagedIndex(IndexSpec spec, Capabilities capabilities, SlotIndex slots, int threads) {
     this.spec = spec;
     this.capabilities = capabilities;
     this.slots = slots;
     this.threads = threads;
-    this.efSearch = efSearch;
     this.rowBytes = (long) spec.dimension() * Float.BYTES;
   }
 
@@ -129,6 +131,7 @@ public final class ManagedIndex implements VectorIndex {
 
   @Override
   public Optional<float[]> get(long id) {
+    requireVectors("get");
     Version version = versions.retain();
     try (Arena scratch = Arena.ofConfined()) {
       int slot = map.find(id, version);
@@ -178,6 +181,23 @@ public final class ManagedIndex implements VectorIndex {
   }
 
   @Override
+  public void train(MemorySegment sample) {
+    long count = Vectors.countRows("sample", sample, spec.dimension());
+    lockWriter();
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment rows = sample;
+      if (!isReadable(rows)) {
+        rows = scratch.allocate(sample.byteSize(), Float.BYTES).copyFrom(sample);
+      }
+      slots.train(rows, count, nextSlot, threads);
+      slots.encode(nextSlot, threads);
+      link(0);
+    } finally {
+      writer.unlock();
+    }
+  }
+
+  @Override
   public boolean remove(long id) {
     lockWriter();
     try {
@@ -214,6 +234,7 @@ public final class ManagedIndex implements VectorIndex {
       }
       ensureCapacity(nextSlot + batch.length);
       stage(vectors, batch.length);
+      slots.encode(nextSlot + batch.length, threads);
       int first = (int) nextSlot;
       link(batch.length);
       name(batch, first, replaced);
@@ -316,7 +337,7 @@ public final class ManagedIndex implements VectorIndex {
   /** Links the staged rows. Slots that were linked count as used even when the batch fails. */
   private void link(long count) {
     long end = nextSlot + count;
-    while (nextSlot < end) {
+    while (nextSlot < end || slots.backlog() > 0) {
       SlotIndex.Linked linked;
       graph.lockExclusive();
       try {
@@ -335,16 +356,11 @@ public final class ManagedIndex implements VectorIndex {
 
   @Override
   public SearchResult search(SearchRequest request) {
-    Vectors.checkRequest(request, spec, capabilities.maxK());
     Version version = versions.retain();
     try (Arena scratch = Arena.ofConfined()) {
-      int k = clampK(request, version);
-      MemorySegment query = request.query();
-      if (!isReadable(query)) {
-        query = scratch.allocate(rowBytes, Float.BYTES).copyFrom(query);
-      }
-      HitSegments hits = HitSegments.allocate(scratch, k);
-      return hits.toResult(run(request, version, query, k, hits));
+      checkRequest(request, 1);
+      SlotFilter matches = resolve(request.idFilter(), version, scratch);
+      return search(request, version, matches, request.query(), scratch);
     } finally {
       versions.release(version);
     }
@@ -352,9 +368,9 @@ public final class ManagedIndex implements VectorIndex {
 
   @Override
   public void search(SearchRequest request, SearchBuffer buffer) {
-    Vectors.checkRequest(request, spec, capabilities.maxK());
     Version version = versions.retain();
     try {
+      checkRequest(request, 1);
       int k = clampK(request, version);
       Vectors.checkBuffer(buffer, spec, Math.min(k, version.liveCount()));
       buffer.setCount(0);
@@ -365,6 +381,53 @@ public final class ManagedIndex implements VectorIndex {
       buffer.setCount(run(request, version, query, k, buffer.hits()));
     } finally {
       versions.release(version);
+    }
+  }
+
+  @Override
+  public List<SearchResult> searchAll(SearchRequest request) {
+    int count = Vectors.countQueries(request.query(), spec);
+    Version version = versions.retain();
+    // Shared: the filter's bitmap is read by all threads.
+    try (Arena batch = Arena.ofShared()) {
+      checkRequest(request, count);
+      SlotFilter matches = resolve(request.idFilter(), version, batch);
+      MemorySegment queries = request.query();
+      if (!queries.isAccessibleBy(ANOTHER_THREAD)) {
+        queries = batch.allocate(queries.byteSize(), Float.BYTES).copyFrom(queries);
+      }
+      MemorySegment shared = queries;
+      SearchResult[] results = new SearchResult[count];
+      Workers.run(
+          count,
+          threads,
+          i -> {
+            try (Arena scratch = Arena.ofConfined()) {
+              MemorySegment query = shared.asSlice(i * rowBytes, rowBytes);
+              results[i] = search(request, version, matches, query, scratch);
+            } catch (InvalidVectorException invalid) {
+              throw new InvalidVectorException(
+                  "query " + i + " of the batch: " + invalid.getMessage());
+            }
+          });
+      return List.of(results);
+    } finally {
+      versions.release(version);
+    }
+  }
+
+  private void checkRequest(SearchRequest request, int queries) {
+    Vectors.checkRequest(request, queries, spec, capabilities.maxK());
+    if (request.isExact()) {
+      requireVectors("exact search");
+    }
+    slots.check(request);
+  }
+
+  private void requireVectors(String what) {
+    if (capabilities.lossy()) {
+      throw new UnsupportedOperationException(
+          what + " needs the float32 vectors, and this index keeps only codes of them: " + spec);
     }
   }
 
@@ -381,39 +444,55 @@ public final class ManagedIndex implements VectorIndex {
     return (int) Math.max(1, Math.min(request.k(), version.liveCount()));
   }
 
-  private int run(
-      SearchRequest request, Version version, MemorySegment query, int k, HitSegments hits) {
-    IdFilter filter = request.idFilter();
-    if (filter != null) {
-      return runFiltered(request, filter, version, query, k, hits);
-    }
-    if (request.isExact() || k * SCAN_ROWS_PER_HIT >= version.liveCount()) {
-      return scan(version, MemorySegment.NULL, query, k, hits);
-    }
-    return walk(version, MemorySegment.NULL, version.liveCount(), request, query, k, hits);
+  private @Nullable SlotFilter resolve(@Nullable IdFilter filter, Version version, Arena arena) {
+    return filter == null ? null : SlotFilter.resolve(filter, version, map, ids, arena);
   }
 
-  private int runFiltered(
+  private SearchResult search(
       SearchRequest request,
-      IdFilter filter,
       Version version,
+      @Nullable SlotFilter matches,
+      MemorySegment query,
+      Arena scratch) {
+    int k = clampK(request, version);
+    if (!isReadable(query)) {
+      query = scratch.allocate(rowBytes, Float.BYTES).copyFrom(query);
+    }
+    HitSegments hits = HitSegments.allocate(scratch, k);
+    return hits.toResult(run(request, version, matches, query, k, hits));
+  }
+
+  private int run(
+      SearchRequest request, Version version, MemorySegment query, int k, HitSegments hits) {
+    if (request.idFilter() == null) {
+      return run(request, version, null, query, k, hits);
+    }
+    try (Arena scratch = Arena.ofConfined()) {
+      SlotFilter matches = resolve(request.idFilter(), version, scratch);
+      return run(request, version, matches, query, k, hits);
+    }
+  }
+
+  private int run(
+      SearchRequest request,
+      Version version,
+      @Nullable SlotFilter matches,
       MemorySegment query,
       int k,
       HitSegments hits) {
-    try (Arena scratch = Arena.ofConfined()) {
-      SlotFilter matches = SlotFilter.resolve(filter, version, map, ids, scratch);
-      boolean scan =
-          request.isExact()
-              || matches.count() <= SCAN_SHARE * version.slotCount()
-              || k * SCAN_ROWS_PER_HIT >= matches.count();
-      if (scan && matches.isList()) {
-        return scanList(version, matches, query, k, hits);
-      }
-      MemorySegment bitmap = matches.bitmap(version.slotCount(), scratch);
-      return scan
-          ? scan(version, bitmap, query, k, hits)
-          : walk(version, bitmap, matches.count(), request, query, k, hits);
+    long candidates = matches == null ? version.liveCount() : matches.count();
+    boolean scan =
+        request.isExact()
+            || !capabilities.approximate()
+            || k * SCAN_ROWS_PER_HIT >= candidates
+            || (matches != null && candidates <= SCAN_SHARE * version.slotCount());
+    if (scan && matches != null && matches.isList()) {
+      return scanList(version, matches, query, k, hits);
     }
+    MemorySegment filter = matches == null ? MemorySegment.NULL : matches.bitmap();
+    return scan
+        ? scan(version, filter, query, k, hits)
+        : walk(version, filter, candidates, request, query, k, hits);
   }
 
   /**
@@ -433,7 +512,7 @@ public final class ManagedIndex implements VectorIndex {
     int found;
     graph.lockShared();
     try {
-      found = slots.search(version, filter, query, k, request.efSearchOr(efSearch), hits);
+      found = slots.search(version, filter, query, k, request, hits);
     } finally {
       graph.unlockShared();
     }

@@ -11,11 +11,22 @@ import org.jspecify.annotations.Nullable;
  * bitmap by slot otherwise. Its native memory lives as long as the arena it was resolved with.
  */
 final class SlotFilter {
+  private final long slotCount;
+  private final Arena arena;
   private final long count;
   private final @Nullable MemorySegment list;
-  private final @Nullable MemorySegment bitmap;
 
-  private SlotFilter(long count, @Nullable MemorySegment list, @Nullable MemorySegment bitmap) {
+  /** Made of the list when it is first asked for. */
+  private @Nullable MemorySegment bitmap;
+
+  private SlotFilter(
+      Version version,
+      Arena arena,
+      long count,
+      @Nullable MemorySegment list,
+      @Nullable MemorySegment bitmap) {
+    this.slotCount = version.slotCount();
+    this.arena = arena;
     this.count = count;
     this.list = list;
     this.bitmap = bitmap;
@@ -38,7 +49,7 @@ final class SlotFilter {
         list.setAtIndex(ValueLayout.JAVA_INT, count++, slot);
       }
     }
-    return new SlotFilter(count, list, null);
+    return new SlotFilter(version, arena, count, list, null);
   }
 
   private static SlotFilter ofSlots(IdFilter filter, Version version, SlotIds ids, Arena arena) {
@@ -50,7 +61,7 @@ final class SlotFilter {
         count++;
       }
     }
-    return new SlotFilter(count, null, bitmap);
+    return new SlotFilter(version, arena, count, null, bitmap);
   }
 
   /** How many live slots pass. */
@@ -70,17 +81,17 @@ final class SlotFilter {
     return list;
   }
 
-  /** Bitmap by slot of at least {@code slotCount} bits. */
-  MemorySegment bitmap(long slotCount, Arena arena) {
-    if (bitmap != null) {
-      return bitmap;
+  /** Bitmap by slot, a bit for each slot of the version. */
+  synchronized MemorySegment bitmap() {
+    if (bitmap == null) {
+      MemorySegment bits = allocateBitmap(slotCount, arena);
+      MemorySegment slots = list();
+      for (long i = 0; i < count; i++) {
+        setBit(bits, slots.getAtIndex(ValueLayout.JAVA_INT, i));
+      }
+      bitmap = bits;
     }
-    MemorySegment bits = allocateBitmap(slotCount, arena);
-    MemorySegment slots = list();
-    for (long i = 0; i < count; i++) {
-      setBit(bits, slots.getAtIndex(ValueLayout.JAVA_INT, i));
-    }
-    return bits;
+    return bitmap;
   }
 
   private static MemorySegment allocateBitmap(long slotCount, Arena arena) {

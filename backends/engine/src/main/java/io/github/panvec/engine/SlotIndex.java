@@ -1,5 +1,6 @@
 package io.github.panvec.engine;
 
+import io.github.panvec.SearchRequest;
 import io.github.panvec.spi.HitSegments;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
@@ -41,8 +42,35 @@ public interface SlotIndex extends AutoCloseable {
   void stage(long firstSlot, MemorySegment rows, long count, long firstRow);
 
   /**
-   * Links staged slots into the graph. Exclusive. May return early, after {@code sliceNanos}, once
-   * the int32 in {@code yield} is not zero.
+   * Trains if that is due, and gets all staged slots below {@code end} ready to be linked. Writer,
+   * and may take long. On failure the rows can be staged again.
+   */
+  default void encode(long end, int threads) {}
+
+  /**
+   * Trains now, on rows that are not stored. Writer, and may take long. On failure the index is as
+   * before.
+   *
+   * @param sample {@code count * dimension} float32, native
+   * @param slots how many slots are linked
+   * @throws IllegalArgumentException when there are too few rows
+   * @throws IllegalStateException when it is trained already
+   */
+  default void train(MemorySegment sample, long count, long slots, int threads) {}
+
+  /**
+   * How many slots count as linked but are not in the structure yet: those that came before a
+   * training. {@link #link}, also of 0 slots, works on them; searches find nothing until it is 0.
+   * Writer.
+   */
+  default long backlog() {
+    return 0;
+  }
+
+  /**
+   * Links staged slots into the structure, those of the {@link #backlog} of a trained index first.
+   * Exclusive. May return early, after {@code sliceNanos}, once the int32 in {@code yield} is not
+   * zero.
    */
   Linked link(long firstSlot, long count, int threads, MemorySegment yield, long sliceNanos);
 
@@ -55,13 +83,21 @@ public interface SlotIndex extends AutoCloseable {
   record Linked(long slots, @Nullable RuntimeException failure) {}
 
   /**
-   * The nearest by a walk over the graph. Shared. May come back with fewer than there are; the
+   * Refuses what this index cannot take of a request, before any search.
+   *
+   * @throws IllegalArgumentException saying what it can take
+   */
+  default void check(SearchRequest request) {}
+
+  /**
+   * The nearest by the engine's own search. Shared. May come back with fewer than there are; the
    * engine then scans.
    *
    * @param filter bitmap by slot of at least {@code view.slotCount()} bits, or {@link
    *     MemorySegment#NULL}
    * @param query float32, native, as the user gave it
    * @param k at least 1
+   * @param request for {@code efSearch} and its kin only
    * @param hits where the hits go
    * @return how many hits
    */
@@ -70,7 +106,7 @@ public interface SlotIndex extends AutoCloseable {
       MemorySegment filter,
       MemorySegment query,
       int k,
-      int efSearch,
+      SearchRequest request,
       HitSegments hits);
 
   /**

@@ -12,6 +12,7 @@ import java.lang.foreign.ValueLayout;
  * stored.
  */
 public final class Vectors {
+  private static final int MAX_QUERIES = Integer.MAX_VALUE - 64;
 
   private Vectors() {}
 
@@ -45,9 +46,33 @@ public final class Vectors {
     return count;
   }
 
-  /** Refuses a query of another length, or a k beyond the backend's. */
-  public static void checkRequest(SearchRequest request, IndexSpec spec, int maxK) {
-    if (request.query().byteSize() != (long) spec.dimension() * Float.BYTES) {
+  /** How many whole rows there are; refuses a part of one. */
+  public static long countRows(String what, MemorySegment rows, int dimension) {
+    long rowBytes = (long) dimension * Float.BYTES;
+    if (rows.byteSize() % rowBytes != 0) {
+      throw new InvalidVectorException(
+          what
+              + " has "
+              + rows.byteSize() / Float.BYTES
+              + " components, which is no multiple of the index's "
+              + dimension);
+    }
+    return rows.byteSize() / rowBytes;
+  }
+
+  /** How many queries a batch has. */
+  public static int countQueries(MemorySegment queries, IndexSpec spec) {
+    long count = countRows("queries", queries, spec.dimension());
+    if (count > MAX_QUERIES) {
+      throw new IllegalArgumentException(
+          "a batch holds at most " + MAX_QUERIES + " queries, not " + count);
+    }
+    return (int) count;
+  }
+
+  /** Refuses queries of another length, or a k beyond the backend's. */
+  public static void checkRequest(SearchRequest request, int queries, IndexSpec spec, int maxK) {
+    if (request.query().byteSize() != (long) queries * spec.dimension() * Float.BYTES) {
       throw new InvalidVectorException(
           "query has " + request.dimension() + " components, the index " + spec.dimension());
     }

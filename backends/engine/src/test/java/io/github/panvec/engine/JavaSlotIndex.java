@@ -2,12 +2,15 @@ package io.github.panvec.engine;
 
 import io.github.panvec.InvalidVectorException;
 import io.github.panvec.NativeMemoryException;
+import io.github.panvec.SearchRequest;
 import io.github.panvec.spi.HitSegments;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Slots on the Java heap, one number each, that fail when told to: tests the engine without a
@@ -24,6 +27,67 @@ final class JavaSlotIndex implements SlotIndex {
   int walkFinds = Integer.MAX_VALUE;
 
   boolean closed;
+
+  /** It trains by itself with so many slots; 0: it learns nothing. */
+  long trainAt;
+
+  /** What the next training, encoding or catching up throws, if anything. */
+  RuntimeException failure;
+
+  /** Which of them, for example {@code "train"}. */
+  String failIn = "";
+
+  /** What was called, in order. */
+  final List<String> calls = new ArrayList<>();
+
+  /** The threads that searched. */
+  final Set<Thread> searchers = ConcurrentHashMap.newKeySet();
+
+  private boolean trained;
+  private long encoded;
+  private long backlog;
+
+  private boolean waitsForTraining() {
+    return trainAt > 0 && !trained;
+  }
+
+  private void call(String name) {
+    calls.add(name);
+    String kind = name.split(" ")[0];
+    if (kind.equals(failIn)) {
+      failIn = "";
+      throw failure;
+    }
+  }
+
+  @Override
+  public void encode(long end, int threads) {
+    if (waitsForTraining() && end >= trainAt) {
+      call("train " + end);
+      trained = true;
+    }
+    if (trained) {
+      call("encode " + end);
+      encoded = end;
+    }
+  }
+
+  @Override
+  public void train(MemorySegment sample, long count, long slots, int threads) {
+    if (trainAt == 0) {
+      return;
+    }
+    if (trained) {
+      throw new IllegalStateException("trained already");
+    }
+    call("train " + (sample.isNative() ? "native " : "heap ") + count);
+    trained = true;
+  }
+
+  @Override
+  public long backlog() {
+    return trained ? backlog : 0;
+  }
 
   @Override
   public void prepare(long capacity) {}
@@ -58,6 +122,23 @@ final class JavaSlotIndex implements SlotIndex {
       linked += slots;
       return new Linked(slots, new NativeMemoryException("enough"));
     }
+    if (waitsForTraining()) {
+      backlog += count;
+      linked += count;
+      return new Linked(count, null);
+    }
+    if (trained && backlog > 0) {
+      try {
+        call("link-old " + backlog);
+      } catch (RuntimeException failed) {
+        return new Linked(0, failed);
+      }
+      if (encoded < backlog) {
+        throw new IllegalStateException("not encoded yet");
+      }
+      backlog -= Math.min(backlog, 5);
+      return new Linked(0, null);
+    }
     // In several slices, as a native library does when readers wait.
     long slots = Math.min(count, 3);
     linked += slots;
@@ -66,7 +147,15 @@ final class JavaSlotIndex implements SlotIndex {
 
   @Override
   public int search(
-      SlotView view, MemorySegment filter, MemorySegment query, int k, int ef, HitSegments hits) {
+      SlotView view,
+      MemorySegment filter,
+      MemorySegment query,
+      int k,
+      SearchRequest request,
+      HitSegments hits) {
+    if (backlog > 0) {
+      return 0;
+    }
     return exact(view, 0, view.slotCount(), filter, query, Math.min(k, walkFinds), 0, true, hits);
   }
 
@@ -81,6 +170,10 @@ final class JavaSlotIndex implements SlotIndex {
       int count,
       boolean finish,
       HitSegments hits) {
+    searchers.add(Thread.currentThread());
+    if (Float.isNaN(query.get(ValueLayout.JAVA_FLOAT, 0))) {
+      throw new InvalidVectorException("component 0 is NaN");
+    }
     Version version = (Version) view;
     int found = 0;
     for (long slot = from; slot < to && found < k; slot++) {

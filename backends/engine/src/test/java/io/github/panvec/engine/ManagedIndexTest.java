@@ -8,22 +8,30 @@ import io.github.panvec.IndexSpec;
 import io.github.panvec.InvalidVectorException;
 import io.github.panvec.Metric;
 import io.github.panvec.NativeMemoryException;
+import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.VectorIndex;
+import io.github.panvec.VectorIndexException;
+import java.lang.foreign.Arena;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ManagedIndexTest {
   private final JavaSlotIndex slots = new JavaSlotIndex();
-  private final VectorIndex index =
-      new ManagedIndex(
-          IndexSpec.of("java", 1, Metric.L2),
-          new Capabilities(EnumSet.allOf(Metric.class), 1, Integer.MAX_VALUE, true, false),
-          slots,
-          1,
-          10);
+  private final VectorIndex index = managed(slots, 1, false);
+
+  private static VectorIndex managed(JavaSlotIndex slots, int threads, boolean lossy) {
+    return new ManagedIndex(
+        IndexSpec.of("java", 1, Metric.L2),
+        new Capabilities(EnumSet.allOf(Metric.class), 1, Integer.MAX_VALUE, true, lossy, false),
+        slots,
+        threads);
+  }
 
   @AfterEach
   void close() {
@@ -94,5 +102,168 @@ class ManagedIndexTest {
     assertThat(index.stats().size()).isEqualTo(2);
     assertThat(index.stats().dead()).isEqualTo(1);
     assertThat(index.stats().nativeBytes()).isPositive();
+  }
+
+  // ---- training
+
+  private static float[] floats(int count) {
+    float[] floats = new float[count];
+    for (int i = 0; i < count; i++) {
+      floats[i] = i;
+    }
+    return floats;
+  }
+
+  private long[] walked(int k) {
+    return index.search(new float[1], k).ids();
+  }
+
+  @Test
+  void anIndexThatWaitsForItsTrainingScans() {
+    slots.trainAt = 500;
+    index.addAll(LongStream.range(0, 200).toArray(), floats(200));
+    assertThat(walked(10)).containsExactly(LongStream.range(0, 10).toArray());
+    assertThat(slots.calls).isEmpty();
+  }
+
+  @Test
+  void theAddThatReachesTheThresholdTrainsThenEncodesThenLinksTheOldRows() {
+    slots.trainAt = 12;
+    index.addAll(new long[] {1, 2, 3, 4, 5, 6, 7}, floats(7));
+    index.addAll(new long[] {8, 9, 10, 11, 12}, floats(5));
+    assertThat(slots.calls).containsExactly("train 12", "encode 12", "link-old 7", "link-old 2");
+    assertThat(found()).hasSize(12);
+    index.add(13, new float[1]);
+    assertThat(slots.calls).hasSize(5).endsWith("encode 13");
+  }
+
+  @Test
+  void trainDoesItAtOnceAndLinksWhatIsThere() {
+    slots.trainAt = 1000;
+    index.addAll(LongStream.range(0, 7).toArray(), floats(7));
+    index.train(floats(50));
+    assertThat(slots.calls)
+        .containsExactly("train native 50", "encode 7", "link-old 7", "link-old 2");
+    assertThatThrownBy(() -> index.train(floats(50))).isInstanceOf(IllegalStateException.class);
+    assertThat(found()).hasSize(7);
+  }
+
+  @Test
+  void trainingWhatLearnsNothingChangesNothing() {
+    index.addAll(LongStream.range(0, 7).toArray(), floats(7));
+    index.train(floats(3));
+    index.train(new float[0]);
+    assertThat(found()).hasSize(7);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"train", "encode", "link-old"})
+  void aTrainingThatFailsAnywherePublishesNothingAndTheNextAddGoesOn(String where) {
+    slots.trainAt = 200;
+    index.addAll(LongStream.range(0, 150).toArray(), floats(150));
+    slots.failIn = where;
+    slots.failure = new VectorIndexException("no luck");
+    long[] more = LongStream.range(150, 250).toArray();
+    assertThatThrownBy(() -> index.addAll(more, floats(100)))
+        .isInstanceOf(VectorIndexException.class)
+        .hasMessage("no luck");
+    assertThat(index.size()).isEqualTo(150);
+    assertThat(index.contains(150)).isFalse();
+    // Not all of them are linked: the engine has to scan.
+    assertThat(walked(10)).containsExactly(LongStream.range(0, 10).toArray());
+    index.addAll(more, floats(100));
+    assertThat(index.size()).isEqualTo(250);
+    assertThat(found()).containsExactly(LongStream.range(0, 250).toArray());
+    assertThat(walked(10)).containsExactly(LongStream.range(0, 10).toArray());
+    assertThat(slots.backlog()).isZero();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"train", "encode", "link-old"})
+  void aTrainThatFailsChangesNoAnswer(String where) {
+    slots.trainAt = 200;
+    index.addAll(LongStream.range(0, 150).toArray(), floats(150));
+    slots.failIn = where;
+    slots.failure = new NativeMemoryException("full");
+    assertThatThrownBy(() -> index.train(floats(9))).isInstanceOf(NativeMemoryException.class);
+    assertThat(index.size()).isEqualTo(150);
+    assertThat(walked(10)).containsExactly(LongStream.range(0, 10).toArray());
+    index.add(150, new float[1]);
+    assertThat(found()).hasSize(151);
+  }
+
+  // ---- batches of queries
+
+  @Test
+  void aBatchOfQueriesRunsOnAsManyThreadsAsItMayAndLeavesNone() throws Exception {
+    try (VectorIndex four = managed(new JavaSlotIndex(), 4, false)) {
+      four.addAll(LongStream.range(0, 5).toArray(), floats(5));
+      assertThat(four.searchAll(new float[15], 3)).hasSize(15);
+    }
+    JavaSlotIndex busy = new JavaSlotIndex();
+    try (VectorIndex four = managed(busy, 4, false)) {
+      four.addAll(LongStream.range(0, 5).toArray(), floats(5));
+      for (int round = 0; round < 50; round++) {
+        assertThat(four.searchAll(new float[64], 3))
+            .hasSize(64)
+            .allMatch(result -> result.count() == 3);
+        assertThat(busy.searchers)
+            .allMatch(thread -> thread == Thread.currentThread() || !thread.isAlive());
+        assertThat(busy.searchers).hasSizeBetween(1, 4);
+        busy.searchers.clear();
+      }
+    }
+  }
+
+  @Test
+  void theFirstBadQueryOfABatchIsNamed() {
+    try (VectorIndex four = managed(new JavaSlotIndex(), 4, false)) {
+      four.add(1, new float[1]);
+      float[] queries = new float[64];
+      queries[17] = Float.NaN;
+      queries[18] = Float.NaN;
+      queries[60] = Float.NaN;
+      assertThatThrownBy(() -> four.searchAll(queries, 3))
+          .isInstanceOf(InvalidVectorException.class)
+          .hasMessage("query 17 of the batch: component 0 is NaN");
+      assertThat(four.search(new float[1], 1).ids()).containsExactly(1);
+    }
+  }
+
+  @Test
+  void queriesConfinedToTheCallersThreadAreTaken() {
+    JavaSlotIndex busy = new JavaSlotIndex();
+    try (VectorIndex four = managed(busy, 4, false);
+        Arena arena = Arena.ofConfined()) {
+      four.add(1, new float[1]);
+      SearchRequest request = SearchRequest.of(arena.allocate(4 * 1000, 4), 1);
+      for (int round = 0; round < 20 || (busy.searchers.size() < 2 && round < 1000); round++) {
+        assertThat(four.searchAll(request)).hasSize(1000);
+      }
+      assertThat(busy.searchers.size()).isGreaterThan(1);
+    }
+  }
+
+  // ---- codes in place of vectors
+
+  @Test
+  void anIndexThatKeepsCodesOnlyRefusesWhatNeedsTheVectors() {
+    try (VectorIndex codes = managed(new JavaSlotIndex(), 1, true)) {
+      codes.addAll(LongStream.range(0, 5).toArray(), floats(5));
+      SearchRequest exact = SearchRequest.of(new float[1], 1).exact();
+      for (Runnable call :
+          List.<Runnable>of(
+              () -> codes.get(0),
+              () -> codes.get(99),
+              () -> codes.search(exact),
+              () -> codes.search(exact, SearchBuffer.allocate(1, 1)),
+              () -> codes.searchAll(exact))) {
+        assertThatThrownBy(call::run)
+            .isInstanceOf(UnsupportedOperationException.class)
+            .hasMessageContaining("java");
+      }
+      assertThat(codes.search(new float[1], 2).count()).isEqualTo(2);
+      assertThat(codes.contains(4)).isTrue();
+    }
   }
 }

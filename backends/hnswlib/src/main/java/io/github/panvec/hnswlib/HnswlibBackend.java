@@ -17,7 +17,7 @@ public final class HnswlibBackend implements VectorBackend {
   static final String UPSTREAM_VERSION = "0.8.0";
 
   private static final Capabilities CAPABILITIES =
-      new Capabilities(EnumSet.allOf(Metric.class), 65_536, Integer.MAX_VALUE, true, false);
+      new Capabilities(EnumSet.allOf(Metric.class), 65_536, Integer.MAX_VALUE, true, false, false);
 
   private static final List<Parameter> PARAMETERS =
       List.of(
@@ -40,7 +40,7 @@ public final class HnswlibBackend implements VectorBackend {
               Runtime.getRuntime().availableProcessors(),
               1,
               1024,
-              "threads that may link a batch together"),
+              "threads that may link a batch, or search for one, together"),
           Parameter.integer("seed", 100, 0, Long.MAX_VALUE, "decides the layers of rows"));
 
   /** For {@link java.util.ServiceLoader}. */
@@ -80,9 +80,9 @@ public final class HnswlibBackend implements VectorBackend {
             spec.dimension(),
             integer(spec, "m"),
             integer(spec, "efConstruction"),
+            integer(spec, "efSearch"),
             number(spec, "seed"));
-    return new ManagedIndex(
-        spec, CAPABILITIES, slots, integer(spec, "threads"), integer(spec, "efSearch"));
+    return new ManagedIndex(spec, CAPABILITIES, slots, integer(spec, "threads"));
   }
 
   private static int integer(IndexSpec spec, String name) {

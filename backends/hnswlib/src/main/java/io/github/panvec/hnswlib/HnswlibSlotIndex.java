@@ -3,7 +3,6 @@ package io.github.panvec.hnswlib;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_create;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_exact;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_exact_slots;
-import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_free;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_link;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_max_level;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_memory_bytes;
@@ -12,216 +11,159 @@ import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_res
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_row;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_search;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_stage;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.github.panvec.Metric;
-import io.github.panvec.engine.NativeStatus;
-import io.github.panvec.engine.SlotIndex;
+import io.github.panvec.SearchRequest;
+import io.github.panvec.bindings.hnswlib.PanvecHnswlib;
+import io.github.panvec.engine.NativeSlotIndex;
 import io.github.panvec.engine.SlotView;
-import io.github.panvec.engine.Vectors;
 import io.github.panvec.spi.HitSegments;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.Map;
 
-/**
- * One graph of libpanvec_hnswlib: arenas, arguments and status codes, one method per function of
- * its header.
- */
-final class HnswlibSlotIndex implements SlotIndex {
-  private static final int ERROR_BYTES = HitSegments.ERROR_BYTES;
-
-  private final Arena arena = Arena.ofShared();
-  private final int dimension;
+/** One graph of libpanvec_hnswlib: one method per function of its header. */
+final class HnswlibSlotIndex extends NativeSlotIndex {
+  private final int efSearch;
 
   /**
-   * Freed with the arena; passed to every call, so that the JVM would rather refuse a close than
-   * free it under a call.
+   * @param efSearch for requests that have none
    */
-  private final MemorySegment graph;
-
-  HnswlibSlotIndex(Metric metric, int dimension, int m, int efConstruction, long seed) {
-    this.dimension = dimension;
-    try (Arena scratch = Arena.ofConfined()) {
-      MemorySegment handle = scratch.allocate(ValueLayout.ADDRESS);
-      MemorySegment error = scratch.allocate(ERROR_BYTES);
-      NativeStatus.check(
-          panvec_hnswlib_create(
-              metric.ordinal(), dimension, m, efConstruction, seed, handle, error, ERROR_BYTES),
-          error);
-      graph =
-          handle
-              .get(ValueLayout.ADDRESS, 0)
-              .reinterpret(
-                  arena,
-                  segment -> panvec_hnswlib_free(MemorySegment.ofAddress(segment.address())));
-    } catch (RuntimeException | Error failure) {
-      arena.close();
-      throw failure;
-    }
+  HnswlibSlotIndex(
+      Metric metric, int dimension, int m, int efConstruction, int efSearch, long seed) {
+    super(
+        dimension,
+        (handle, error, capacity) ->
+            panvec_hnswlib_create(
+                metric.ordinal(), dimension, m, efConstruction, seed, handle, error, capacity),
+        PanvecHnswlib::panvec_hnswlib_free);
+    this.efSearch = efSearch;
   }
 
   @Override
-  public void prepare(long capacity) {
-    try (Arena scratch = Arena.ofConfined()) {
-      MemorySegment error = scratch.allocate(ERROR_BYTES);
-      NativeStatus.check(panvec_hnswlib_prepare(graph, capacity, error, ERROR_BYTES), error);
-    }
+  protected int prepare(long capacity, MemorySegment error) {
+    return panvec_hnswlib_prepare(handle(), capacity, error, ERROR_BYTES);
   }
 
   @Override
-  public void reserve(long capacity) {
-    try (Arena scratch = Arena.ofConfined()) {
-      MemorySegment error = scratch.allocate(ERROR_BYTES);
-      NativeStatus.check(panvec_hnswlib_reserve(graph, capacity, error, ERROR_BYTES), error);
-    }
+  protected int reserve(long capacity, MemorySegment error) {
+    return panvec_hnswlib_reserve(handle(), capacity, error, ERROR_BYTES);
   }
 
   @Override
-  public void stage(long firstSlot, MemorySegment rows, long count, long firstRow) {
-    try (Arena scratch = Arena.ofConfined()) {
-      MemorySegment badRow = scratch.allocate(JAVA_LONG);
-      MemorySegment badComponent = scratch.allocate(JAVA_INT);
-      MemorySegment error = scratch.allocate(ERROR_BYTES);
-      int status =
-          panvec_hnswlib_stage(
-              graph, firstSlot, rows, count, badRow, badComponent, error, ERROR_BYTES);
-      if (status == NativeStatus.INVALID_VECTOR) {
-        throw Vectors.invalid(
-            rows, badRow.get(JAVA_LONG, 0), badComponent.get(JAVA_INT, 0), dimension, firstRow);
-      }
-      NativeStatus.check(status, error);
-    }
+  protected int stage(
+      long firstSlot,
+      MemorySegment rows,
+      long count,
+      MemorySegment badRow,
+      MemorySegment badComponent,
+      MemorySegment error) {
+    return panvec_hnswlib_stage(
+        handle(), firstSlot, rows, count, badRow, badComponent, error, ERROR_BYTES);
   }
 
   @Override
-  public Linked link(
-      long firstSlot, long count, int threads, MemorySegment yield, long sliceNanos) {
-    try (Arena scratch = Arena.ofConfined()) {
-      MemorySegment linked = scratch.allocate(JAVA_LONG);
-      MemorySegment error = scratch.allocate(ERROR_BYTES);
-      int status =
-          panvec_hnswlib_link(
-              graph, firstSlot, count, threads, yield, sliceNanos, linked, error, ERROR_BYTES);
-      return new Linked(
-          linked.get(JAVA_LONG, 0),
-          status == NativeStatus.OK ? null : NativeStatus.exception(status, error.getString(0)));
-    }
+  protected int link(
+      long firstSlot,
+      long count,
+      int threads,
+      MemorySegment yield,
+      long sliceNanos,
+      MemorySegment linked,
+      MemorySegment error) {
+    return panvec_hnswlib_link(
+        handle(), firstSlot, count, threads, yield, sliceNanos, linked, error, ERROR_BYTES);
   }
 
   @Override
-  public int search(
+  protected int search(
       SlotView view,
       MemorySegment filter,
       MemorySegment query,
       int k,
-      int efSearch,
-      HitSegments hits) {
-    MemorySegment count = hits.outputs();
-    int status =
-        panvec_hnswlib_search(
-            graph,
-            view.slotCount(),
-            view.deadPages(),
-            view.idPages(),
-            filter,
-            query,
-            k,
-            efSearch,
-            hits.ids(),
-            hits.distances(),
-            count,
-            hits.error(),
-            ERROR_BYTES);
-    NativeStatus.check(status, hits.error());
-    return count.get(JAVA_INT, 0);
+      SearchRequest request,
+      HitSegments hits,
+      MemorySegment count) {
+    return panvec_hnswlib_search(
+        handle(),
+        view.slotCount(),
+        view.deadPages(),
+        view.idPages(),
+        filter,
+        query,
+        k,
+        request.efSearchOr(efSearch),
+        hits.ids(),
+        hits.distances(),
+        count,
+        hits.error(),
+        ERROR_BYTES);
   }
 
   @Override
-  public int exact(
+  protected int exact(
       SlotView view,
       long from,
       long to,
       MemorySegment filter,
       MemorySegment query,
       int k,
-      int count,
-      boolean finish,
-      HitSegments hits) {
-    MemorySegment state = hits.outputs();
-    state.set(JAVA_INT, 0, count);
-    int status =
-        panvec_hnswlib_exact(
-            graph,
-            from,
-            to,
-            view.deadPages(),
-            view.idPages(),
-            filter,
-            query,
-            k,
-            finish ? 1 : 0,
-            hits.ids(),
-            hits.distances(),
-            state,
-            hits.error(),
-            ERROR_BYTES);
-    NativeStatus.check(status, hits.error());
-    return state.get(JAVA_INT, 0);
+      int finish,
+      HitSegments hits,
+      MemorySegment count) {
+    return panvec_hnswlib_exact(
+        handle(),
+        from,
+        to,
+        view.deadPages(),
+        view.idPages(),
+        filter,
+        query,
+        k,
+        finish,
+        hits.ids(),
+        hits.distances(),
+        count,
+        hits.error(),
+        ERROR_BYTES);
   }
 
   @Override
-  public int exactSlots(
+  protected int exactSlots(
       SlotView view,
       MemorySegment slots,
       long slotCount,
       MemorySegment query,
       int k,
-      int count,
-      boolean finish,
-      HitSegments hits) {
-    MemorySegment state = hits.outputs();
-    state.set(JAVA_INT, 0, count);
-    int status =
-        panvec_hnswlib_exact_slots(
-            graph,
-            slots,
-            slotCount,
-            view.idPages(),
-            query,
-            k,
-            finish ? 1 : 0,
-            hits.ids(),
-            hits.distances(),
-            state,
-            hits.error(),
-            ERROR_BYTES);
-    NativeStatus.check(status, hits.error());
-    return state.get(JAVA_INT, 0);
+      int finish,
+      HitSegments hits,
+      MemorySegment count) {
+    return panvec_hnswlib_exact_slots(
+        handle(),
+        slots,
+        slotCount,
+        view.idPages(),
+        query,
+        k,
+        finish,
+        hits.ids(),
+        hits.distances(),
+        count,
+        hits.error(),
+        ERROR_BYTES);
   }
 
   @Override
-  public void row(long slot, MemorySegment row) {
-    try (Arena scratch = Arena.ofConfined()) {
-      MemorySegment error = scratch.allocate(ERROR_BYTES);
-      NativeStatus.check(panvec_hnswlib_row(graph, slot, row, error, ERROR_BYTES), error);
-    }
+  protected int row(long slot, MemorySegment row, MemorySegment error) {
+    return panvec_hnswlib_row(handle(), slot, row, error, ERROR_BYTES);
   }
 
   @Override
   public long memoryBytes() {
-    return panvec_hnswlib_memory_bytes(graph);
+    return panvec_hnswlib_memory_bytes(handle());
   }
 
   @Override
   public Map<String, Object> details() {
-    return Map.of("maxLevel", panvec_hnswlib_max_level(graph));
-  }
-
-  @Override
-  public void close() {
-    arena.close();
+    return Map.of("maxLevel", panvec_hnswlib_max_level(handle()));
   }
 }

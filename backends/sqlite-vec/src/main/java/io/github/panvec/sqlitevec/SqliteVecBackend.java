@@ -27,7 +27,8 @@ public final class SqliteVecBackend implements VectorBackend {
 
   private static final int MOST_READERS_BY_DEFAULT = 8;
   private static final Capabilities CAPABILITIES =
-      new Capabilities(EnumSet.allOf(Metric.class), MAX_DIMENSION, Integer.MAX_VALUE, false, true);
+      new Capabilities(
+          EnumSet.allOf(Metric.class), MAX_DIMENSION, Integer.MAX_VALUE, false, false, true);
 
   /** For {@link java.util.ServiceLoader}; loads nothing. */
   public SqliteVecBackend() {}

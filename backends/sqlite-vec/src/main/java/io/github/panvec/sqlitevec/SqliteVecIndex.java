@@ -4,6 +4,7 @@ import io.github.panvec.Capabilities;
 import io.github.panvec.IndexIoException;
 import io.github.panvec.IndexSpec;
 import io.github.panvec.IndexStats;
+import io.github.panvec.InvalidVectorException;
 import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
@@ -14,7 +15,9 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -151,7 +154,7 @@ final class SqliteVecIndex implements VectorIndex {
 
   @Override
   public SearchResult search(SearchRequest request) {
-    Vectors.checkRequest(request, spec, CAPABILITIES.maxK());
+    Vectors.checkRequest(request, 1, spec, CAPABILITIES.maxK());
     SqliteVecConnection reader = connections.acquireReader();
     try {
       return reader.search(request);
@@ -163,7 +166,7 @@ final class SqliteVecIndex implements VectorIndex {
   @Override
   public void search(SearchRequest request, SearchBuffer buffer) {
     Objects.requireNonNull(buffer, "buffer");
-    Vectors.checkRequest(request, spec, CAPABILITIES.maxK());
+    Vectors.checkRequest(request, 1, spec, CAPABILITIES.maxK());
     Vectors.checkBuffer(buffer, spec, 1);
     SqliteVecConnection reader = connections.acquireReader();
     try {
@@ -171,6 +174,37 @@ final class SqliteVecIndex implements VectorIndex {
     } finally {
       connections.releaseReader(reader);
     }
+  }
+
+  /** One after another, on one connection. */
+  @Override
+  public List<SearchResult> searchAll(SearchRequest request) {
+    int count = Vectors.countQueries(request.query(), spec);
+    Vectors.checkRequest(request, count, spec, CAPABILITIES.maxK());
+    long rowBytes = (long) dimension * Float.BYTES;
+    List<SearchResult> results = new ArrayList<>(count);
+    SqliteVecConnection reader = connections.acquireReader();
+    try {
+      for (int i = 0; i < count; i++) {
+        try {
+          results.add(
+              reader.search(request.query(request.query().asSlice(i * rowBytes, rowBytes))));
+        } catch (InvalidVectorException invalid) {
+          throw new InvalidVectorException("query " + i + " of the batch: " + invalid.getMessage());
+        }
+      }
+      return List.copyOf(results);
+    } finally {
+      connections.releaseReader(reader);
+    }
+  }
+
+  /** A database learns nothing. */
+  @Override
+  public void train(MemorySegment sample) {
+    Vectors.countRows("sample", sample, dimension);
+    connections.acquireWriter();
+    connections.releaseWriter();
   }
 
   /** {@code nativeBytes} counts the caches of connections that nobody uses at the moment. */

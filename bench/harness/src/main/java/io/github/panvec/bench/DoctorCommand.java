@@ -19,8 +19,9 @@ import picocli.CommandLine.Option;
     sortOptions = false,
     description = {
       "Check that every backend loads and answers.",
-      "Each one runs in a JVM of its own with a time limit, so that a crash or a hang of one says nothing about the others: create, "
-          + "add, search, compare with a brute force, remove, close, under every metric."
+      "Each one runs in a JVM of its own with a time limit, so that a crash or a hang of one says"
+          + " nothing about the others: create, train, add, search, compare with a brute force,"
+          + " remove, close, for every type of index under every metric."
     },
     footer = {"", "The exit code is 0 only when all backends are well."})
 final class DoctorCommand implements Callable<Integer> {
@@ -94,6 +95,15 @@ final class DoctorCommand implements Callable<Integer> {
           facts.get("simd"),
           facts.get("millis"),
           facts.get("library"));
+      if (!facts.getOrDefault("tried", "").isEmpty()) {
+        out.printf("             tried %s%n", facts.get("tried"));
+      }
+      facts.forEach(
+          (key, value) -> {
+            if (key.startsWith("kernel.")) {
+              out.printf("             %s %s%n", key.substring("kernel.".length()), value);
+            }
+          });
     } else {
       String complaint = diagnosis.complaint().replace("\n", "\n             ");
       out.printf(

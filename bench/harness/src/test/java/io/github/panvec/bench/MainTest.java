@@ -1,6 +1,7 @@
 package io.github.panvec.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -91,10 +92,14 @@ class MainTest {
       value = {
         "--backend|toi|No backend \"toi\". Did you mean \"toy\"?",
         "--metric|cosin|No metric \"cosin\". Did you mean \"cosine\"?",
-        "--dataset|glove|No dataset \"glove\". Did you mean \"glove-100\"? Available: embedded, glove-100, fashion-mnist-784",
+        "--dataset|glove|No dataset \"glove\". Did you mean \"glove-100\"? Available: embedded,"
+            + " glove-100, fashion-mnist-784",
         "--dataset|nowhere/x.fvecs|no such file",
         "--set|mm=3|No parameter \"mm\". Did you mean \"m\"?",
         "--set|m=1|m must be from 2 to 512, not 1",
+        "--set|type=list|toy-kinds: No type \"list\". Did you mean \"lists\"? Available: flat,"
+            + " graph, lists, lists_code, code",
+        "--set|keepVectors=no|No keepVectors \"no\"",
         "--k|0|--k must be from 1",
         "--threads|0|--threads must be from 1",
         "--limit|0|--limit must be at least 1",
@@ -129,12 +134,14 @@ class MainTest {
     assertThat(eval("--backend", "toy,toy-exact", "--threads", "2", "--set", "m=32")).isZero();
 
     List<String> lines = out.lines().toList();
-    assertThat(lines.get(3))
-        .startsWith("backend")
-        .contains("recall@10", "QPS", "p50 µs", "p99 µs", "build s", "memory MiB");
-    assertThat(lines.get(5)).startsWith("toy 1.0").contains("exact scan", "1.0000 ± 0.0000");
-    assertThat(lines.get(6)).startsWith("toy-exact 2.0").contains("1.0000 ± 0.0000");
-    assertThat(lines.get(7)).startsWith("toy 1.0").contains("m=32 efSearch=16");
+    assertThat(lines.get(3)).isEqualTo("");
+    assertThat(lines.get(2)).isEqualTo("toy 1.0 (baseline), toy-exact 2.0 (baseline)");
+    assertThat(lines.get(4))
+        .startsWith("index")
+        .contains("recall@10", "QPS", "p50 µs", "p99 µs", "build s", "memory MiB", "recall/MiB");
+    assertThat(lines.get(6)).matches("toy +exact scan +1.0000 ± 0.0000 .*");
+    assertThat(lines.get(7)).matches("toy-exact +exact +1.0000 ± 0.0000 .*");
+    assertThat(lines.get(8)).matches("toy +m=32 efSearch=16 .*");
     assertThat(out).contains("Nearest by", "->", "Results: " + folder.resolve("out/results.json"));
     JsonNode results = results();
     assertThat(results.path("exitCode").asInt(-1)).isZero();
@@ -146,7 +153,7 @@ class MainTest {
     assertThat(results.path("dataset").path("baseSha256").asText()).hasSize(64);
     assertThat(results.path("dataset").path("rows").asInt()).isEqualTo(500);
     assertThat(results.path("environment").path("cores").asInt()).isPositive();
-    assertThat(results.path("backends").get(0).path("parameters").path("threads").asInt())
+    assertThat(results.path("indexes").get(0).path("parameters").path("threads").asInt())
         .isEqualTo(2);
     assertThat(folder.resolve("out/table.txt")).content().contains("recall@10");
   }
@@ -169,7 +176,7 @@ class MainTest {
     assertThat(eval("--backend", "toy,toy-exact")).isEqualTo(1);
     assertThat(out)
         .containsPattern("(?m)^toy +not available: libtoy.so: file too short$")
-        .containsPattern("(?m)^toy-exact 2.0 +exact +1.0000")
+        .containsPattern("(?m)^toy-exact +exact +1.0000")
         .contains("FAILED: toy is not available");
     assertThat(eval("--backend", "toy-exact")).isZero();
     assertThat(out).doesNotContain("libtoy");
@@ -182,7 +189,7 @@ class MainTest {
     assertThat(eval("--backend", "toy,toy-exact")).isEqualTo(1);
     assertThat(out)
         .contains("its build failed: no room on purpose")
-        .containsPattern("toy-exact 2.0 +exact +1.0000");
+        .containsPattern("toy-exact +exact +1.0000");
   }
 
   @Test
@@ -190,7 +197,156 @@ class MainTest {
     assertThat(eval("--backend", "toy,toy-exact", "--metric", "dot")).isEqualTo(1);
     assertThat(out)
         .contains("it takes [L2, COSINE], not DOT")
-        .containsPattern("toy 1.0 +exact scan +1.0000");
+        .containsPattern("toy +exact scan +1.0000");
+  }
+
+  private JsonNode row(String index, String setting, int value) throws IOException {
+    for (JsonNode row : results().path("rows")) {
+      if (row.path("index").asText().equals(index) && row.path(setting).asInt(-1) == value) {
+        return row;
+      }
+    }
+    throw new AssertionError("no row of " + index + " with " + setting + "=" + value);
+  }
+
+  @Test
+  void everyTypeOfIndexHasRowsAndEveryBackendOneExactScan() throws IOException {
+    assertThat(eval("--backend", "toy,toy-kinds")).isZero();
+
+    assertThat(out)
+        .containsPattern("(?m)^toy +exact scan")
+        .containsPattern("(?m)^toy-kinds flat +exact +1.0000")
+        .containsPattern("(?m)^toy-kinds graph +exact scan +1.0000")
+        .doesNotContainPattern("(?m)^toy-kinds (lists|code).* exact scan")
+        .containsPattern("(?m)^toy-kinds graph +m=16 efSearch=200")
+        .containsPattern("(?m)^toy-kinds lists +nlist=32 nprobe=8")
+        .containsPattern("(?m)^toy-kinds lists_code +nlist=32 nprobe=4 refineFactor=16")
+        .containsPattern("(?m)^toy-kinds code +refineFactor=1 ")
+        .containsPattern("(?m)^toy-kinds code codes only  ");
+    assertThat(row("toy-kinds code", "refineFactor", 16).path("recall").asDouble())
+        .isGreaterThan(row("toy-kinds code", "refineFactor", 1).path("recall").asDouble());
+    assertThat(row("toy-kinds lists", "nprobe", 8).path("recall").asDouble())
+        .isGreaterThan(row("toy-kinds lists", "nprobe", 1).path("recall").asDouble());
+    assertThat(results().path("backends")).hasSize(2);
+    assertThat(results().path("indexes")).hasSize(8);
+  }
+
+  @Test
+  void whatIsNotGoodEnoughAtAnyEffortIsNamed() {
+    assertThat(eval("--backend", "toy-kinds", "--set", "nprobe=1", "--set", "efSearch=200"))
+        .isZero();
+    assertThat(out)
+        .contains("no row reaches a recall of 0.95: toy-kinds lists, toy-kinds lists_code\n");
+    assertThat(eval("--backend", "toy-kinds", "--set", "type=lists")).isZero();
+    assertThat(out).doesNotContain("no row reaches");
+  }
+
+  @Test
+  void recallPerMiBIsRecallOverNativeMemory() throws IOException {
+    assertThat(eval("--backend", "toy-kinds", "--set", "type=code")).isZero();
+
+    JsonNode kept = row("toy-kinds code", "refineFactor", 16);
+    // 500 rows of 100 components: 4 bytes each, and one of code.
+    assertThat(kept.path("nativeBytes").asLong()).isEqualTo(250_000);
+    assertThat(kept.path("recallPerMiB").asDouble())
+        .isCloseTo(kept.path("recall").asDouble() * 1_048_576 / 250_000, within(1e-9));
+    assertThat(out)
+        .containsPattern("toy-kinds code +refineFactor=16 +1.0000.* 0.238 +4.19\\n")
+        .contains("recall/MiB: recall divided by it");
+  }
+
+  @Test
+  void exactAnswersOfAllHaveOneFingerprintAndApproximateHitsTheirDistances() throws IOException {
+    assertThat(eval("--backend", "toy,toy-exact,toy-kinds")).isZero();
+
+    String one = "858a6167abb2c17b917f95fb965f529237549fac1edd1eec8d2ca3f7b851b61e";
+    assertThat(out)
+        .contains(
+            "fingerprint: one for 3 backends (sha256 "
+                + one
+                + "), 7 index types in all, and for plain Java\n")
+        .containsPattern("distances: all [0-9,]+ of approximate hits are bit-equal to exact");
+    JsonNode block = results().path("fingerprint");
+    assertThat(block.path("sha256").asText()).isEqualTo(one);
+    assertThat(block.path("byIndex"))
+        .hasSize(7)
+        .allSatisfy(each -> assertThat(each.asText()).isEqualTo(one));
+    assertThat(block.path("byIndex").has("toy-kinds code")).isTrue();
+    assertThat(block.path("byIndex").has("toy-kinds code codes only")).isFalse();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "exact-bits:lists|FAILED: toy-kinds lists: its exact answers differ from plain Java's:"
+            + " query 0, hit 9 is id",
+        "filter:code|FAILED: toy-kinds code: its exact answers differ from plain Java's: query 0"
+            + " among 5 listed ids, hit 0 is id",
+        "wrong:lists_code|FAILED: toy-kinds lists_code: exact search missed 40 true neighbours of"
+            + " 40 queries"
+      })
+  void oneTypeWhoseExactAnswersDifferFailsTheRunAndIsNamed(String mischief, String complaint)
+      throws IOException {
+    System.setProperty(ToyBackend.MISCHIEF, mischief);
+
+    assertThat(eval("--backend", "toy,toy-kinds")).isEqualTo(1);
+    String name = "toy-kinds " + mischief.substring(mischief.indexOf(':') + 1);
+    assertThat(out).contains(complaint, "fingerprint: NOT one: " + name + " differs");
+    assertThat(results().path("fingerprint").path("one").asBoolean(true)).isFalse();
+  }
+
+  @Test
+  void anApproximateHitWithAnotherDistanceThanExactSearchHasFailsTheRun() {
+    System.setProperty(ToyBackend.MISCHIEF, "bits:graph");
+
+    assertThat(eval("--backend", "toy-kinds")).isEqualTo(1);
+    assertThat(out)
+        .containsPattern(
+            "FAILED: toy-kinds graph efSearch=16: query \\d+: id \\d+ came back at .* but exact"
+                + " search has it at")
+        .contains(
+            "fingerprint: one for 1 backend ",
+            "distances: NOT those of exact search: toy-kinds graph\n")
+        .containsPattern("(?m)^toy-kinds graph +m=16 efSearch=16 +0");
+  }
+
+  @Test
+  void codesOnlyAreNotHeldToExactDistances() throws IOException {
+    assertThat(eval("--backend", "toy-kinds", "--set", "type=code", "--set", "keepVectors=false"))
+        .isZero();
+    assertThat(out).contains("fingerprint: none, because no index of this run can answer exactly");
+    assertThat(results().path("rows").get(0).path("distancesChecked").asLong(-1)).isZero();
+  }
+
+  @Test
+  void aMetricThatATypeLacksLeavesItOutAndFailsOnlyWhenItWasAskedFor() {
+    assertThat(eval("--backend", "toy-kinds", "--metric", "l2")).isZero();
+    assertThat(out)
+        .containsPattern("(?m)^toy-kinds code +type=code takes \\[.*\\], not L2$")
+        .containsPattern("(?m)^toy-kinds lists ");
+    assertThat(eval("--backend", "toy-kinds", "--metric", "l2", "--set", "type=code")).isEqualTo(1);
+    assertThat(out).contains("FAILED: toy-kinds code was asked for, but type=code takes");
+  }
+
+  @Test
+  void aParameterThatNoChosenIndexTakesIsRefusedWithWhatTakesIt() {
+    assertThat(eval("--backend", "toy-kinds", "--set", "type=lists", "--set", "m=3")).isEqualTo(2);
+    assertThat(err)
+        .contains("none of the chosen indexes takes m: toy-kinds takes it only with type=graph");
+    assertThat(eval("--backend", "toy-kinds", "--set", "nlist=13")).isEqualTo(2);
+    assertThat(err).contains("toy-kinds lists: nlist must not be 13");
+  }
+
+  @Test
+  void theListTellsWhatIsMeasuredAndWhatParametersApplyTo() {
+    assertThat(run("eval", "--list", "--backend", "toy-kinds", "--set", "type=code")).isZero();
+    assertThat(out)
+        .contains(
+            "toy-kinds 3.0\n",
+            "    toy-kinds code codes only\n",
+            "m (2 .. 512, default 16, only for type=graph): neighbours per node")
+        .doesNotContain("toy-kinds lists");
   }
 
   @Test
@@ -206,7 +362,21 @@ class MainTest {
     assertThat(run("doctor", "--backend", "toy,toy-exact", "--timeout", "120")).isZero();
     assertThat(out)
         .contains("2 of 2 backends are well", "/toy/libtoy.so", "SIMD baseline")
+        .doesNotContain("tried")
         .containsPattern("jdk +\\S");
+  }
+
+  @Test
+  void doctorTriesEveryTypeAndSaysWhichOneIsIll() {
+    assertThat(run("doctor", "--backend", "toy-kinds", "--timeout", "120")).isZero();
+    assertThat(out)
+        .contains(
+            "tried flat, graph, lists, lists_code, lists_code codes only, code, code codes only",
+            "toySimd abacus");
+    System.setProperty(ToyBackend.MISCHIEF, "wrong:lists");
+
+    assertThat(run("doctor", "--backend", "toy-kinds", "--timeout", "120")).isEqualTo(1);
+    assertThat(out).contains("round trip failed: toy-kinds lists, L2: exact search found");
   }
 
   @ParameterizedTest
@@ -216,7 +386,7 @@ class MainTest {
         "unavailable|120|does not load: libtoy.so: file too short",
         "crash|120|crashed with SIGSEGV",
         "throw|120|thrown on purpose",
-        "wrong|120|loads, but the round trip failed: L2: exact search found",
+        "wrong|120|loads, but the round trip failed: toy, L2: exact search found",
         "hang|3|hung for 3 s"
       })
   void doctorNamesTheTroubleOfOneBackendAndFindsTheOtherWell(

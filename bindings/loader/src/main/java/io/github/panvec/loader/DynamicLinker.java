@@ -117,6 +117,19 @@ final class DynamicLinker {
     }
   }
 
+  /** The text that a function without parameters returns. */
+  static String text(MemorySegment function) {
+    try {
+      MethodHandle handle =
+          Linker.nativeLinker()
+              .downcallHandle(function, FunctionDescriptor.of(ValueLayout.ADDRESS));
+      MemorySegment text = (MemorySegment) handle.invokeExact();
+      return text.reinterpret(Long.MAX_VALUE).getString(0);
+    } catch (Throwable unexpected) {
+      throw rethrow(unexpected);
+    }
+  }
+
   private @Nullable String lastError() {
     try {
       MemorySegment text = (MemorySegment) dlerror.invokeExact();

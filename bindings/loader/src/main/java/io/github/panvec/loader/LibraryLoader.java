@@ -12,6 +12,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -29,21 +31,28 @@ final class LibraryLoader {
   private final UnaryOperator<@Nullable String> properties;
   private final UnaryOperator<@Nullable String> environment;
   private final Function<String, @Nullable URL> resources;
+  private final Supplier<@Nullable SimdLevel> cpu;
   private final List<String> attempts = new ArrayList<>();
 
+  /**
+   * @param cpu what this CPU runs, or null when that is not known; asked only when there is a
+   *     library for whose sake it matters
+   */
   LibraryLoader(
       String library,
       Platform platform,
       DynamicLinker linker,
       UnaryOperator<@Nullable String> properties,
       UnaryOperator<@Nullable String> environment,
-      Function<String, @Nullable URL> resources) {
+      Function<String, @Nullable URL> resources,
+      Supplier<@Nullable SimdLevel> cpu) {
     this.library = library;
     this.platform = platform;
     this.linker = linker;
     this.properties = properties;
     this.environment = environment;
     this.resources = resources;
+    this.cpu = cpu;
   }
 
   /**
@@ -75,16 +84,49 @@ final class LibraryLoader {
       throw failure(
           source + ": " + directory + " is no directory", "Correct or remove the setting.");
     }
-    String fileName = platform.fileName(library);
-    Path direct = Path.of(directory, fileName);
-    Path byPlatform = Path.of(directory, platform.toString(), fileName);
-    for (Path file : List.of(direct, byPlatform)) {
-      if (Files.exists(file)) {
-        return open(file, source);
+    Path direct = Path.of(directory);
+    Path byPlatform = direct.resolve(platform.toString());
+    for (Path folder : List.of(direct, byPlatform)) {
+      String found = best(name -> Files.exists(folder.resolve(platform.fileName(name))));
+      if (found != null) {
+        return open(folder.resolve(platform.fileName(found)), source);
       }
     }
-    attempts.add(source + ": neither " + direct + " nor " + byPlatform + " exists");
+    String fileName = platform.fileName(library);
+    attempts.add(
+        source
+            + ": neither "
+            + direct.resolve(fileName)
+            + " nor "
+            + byPlatform.resolve(fileName)
+            + " exists");
     return null;
+  }
+
+  /**
+   * The name of the best variant that a place has and this CPU may open, the plain library being
+   * the least of them; null when it has none.
+   */
+  private @Nullable String best(Predicate<String> present) {
+    SimdLevel[] levels = SimdLevel.values();
+    for (int i = levels.length - 1; i >= 0; i--) {
+      String name = levels[i].variantOf(library);
+      if (present.test(name)
+          && (levels[i] == SimdLevel.BASELINE || levels[i].compareTo(limit()) <= 0)) {
+        return name;
+      }
+    }
+    return null;
+  }
+
+  /** The highest level that this CPU runs and {@code -Dpanvec.simd} leaves. */
+  private SimdLevel limit() {
+    SimdLevel cap = SimdLevel.cap(properties.apply("panvec.simd"));
+    SimdLevel runs = cpu.get();
+    if (runs == null) {
+      return SimdLevel.BASELINE;
+    }
+    return runs.compareTo(cap) < 0 ? runs : cap;
   }
 
   private Opened fromClassPath() {
@@ -92,9 +134,10 @@ final class LibraryLoader {
     if (unsupported != null) {
       throw failure("class path: no library for " + platform, unsupported);
     }
-    String name = platform.resource(library);
+    String found = best(name -> resources.apply(platform.resource(name)) != null);
+    String name = platform.resource(found == null ? library : found);
     URL resource = resources.apply(name);
-    if (resource == null) {
+    if (found == null || resource == null) {
       throw failure(
           "class path: no resource " + name,
           "Put the jar panvec-natives for "
@@ -110,7 +153,7 @@ final class LibraryLoader {
     LibraryCache cache = new LibraryCache(cacheRoot(), linker);
     Path file;
     try {
-      file = cache.extract(resource, checksum, platform.fileName(library));
+      file = cache.extract(resource, checksum, platform.fileName(found));
     } catch (LibraryCache.ChecksumException damaged) {
       throw failure(
           "class path: " + damaged.getMessage(),
@@ -148,18 +191,8 @@ final class LibraryLoader {
   private Opened open(Path file, String source) {
     Path absolute = file.toAbsolutePath();
     try {
-      long least = Files.isRegularFile(absolute) ? ElfExtent.leastBytes(absolute) : 0;
-      if (Files.exists(absolute) && Files.size(absolute) < least) {
-        throw failure(
-            source
-                + ": "
-                + absolute
-                + " is cut off: it has "
-                + Files.size(absolute)
-                + " of at least "
-                + least
-                + " bytes",
-            "Build or download it again.");
+      if (Files.isRegularFile(absolute)) {
+        refuseWhatWouldEndTheJvm(absolute, source);
       }
       return new Opened(absolute, linker.open(absolute));
     } catch (NoSuchFileException missing) {
@@ -175,6 +208,57 @@ final class LibraryLoader {
           source + ": " + absolute + ": " + refused.getMessage(),
           remedy(absolute, refused.getMessage()),
           refused);
+    }
+  }
+
+  private void refuseWhatWouldEndTheJvm(Path file, String source) throws IOException {
+    ElfFile elf = ElfFile.read(file);
+    if (Files.size(file) < elf.leastBytes()) {
+      throw failure(
+          source
+              + ": "
+              + file
+              + " is cut off: it has "
+              + Files.size(file)
+              + " of at least "
+              + elf.leastBytes()
+              + " bytes",
+          "Build or download it again.");
+    }
+    SimdLevel needed = SimdLevel.ofFile(file.getFileName().toString());
+    if (elf.simdLevel().compareTo(needed) > 0) {
+      needed = elf.simdLevel();
+    }
+    if (needed == SimdLevel.BASELINE || BinaryHeader.read(file).isForeignTo(platform)) {
+      return;
+    }
+    SimdLevel runs = cpu.get();
+    if (runs == null) {
+      throw failure(
+          source
+              + ": "
+              + file
+              + " was built for "
+              + needed.text()
+              + ", and whether this CPU has that is not known: libpanvec_cpu could not be opened",
+          "Use "
+              + platform.fileName(library)
+              + ", or put "
+              + platform.fileName("cpu")
+              + " where it is found, for example by -Dpanvec.cpu.path=FILE.");
+    }
+    if (runs.compareTo(needed) < 0) {
+      throw failure(
+          source
+              + ": "
+              + file
+              + " was built for "
+              + needed.text()
+              + ", but this CPU runs no more than "
+              + runs.text(),
+          "Use "
+              + platform.fileName(runs.variantOf(library))
+              + ", or build Panvec on this machine.");
     }
   }
 

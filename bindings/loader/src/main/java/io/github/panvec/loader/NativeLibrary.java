@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * says {@linkplain io.github.panvec.loader the package}. Thread-safe.
  */
 public final class NativeLibrary {
+  private static final String CPU = "cpu";
   private static final Map<String, Slot> SLOTS = new ConcurrentHashMap<>();
   private static @Nullable DynamicLinker sharedLinker;
 
@@ -65,7 +66,8 @@ public final class NativeLibrary {
                 linker,
                 System::getProperty,
                 System::getenv,
-                NativeLibrary::resource);
+                NativeLibrary::resource,
+                library.equals(CPU) ? () -> SimdLevel.BASELINE : NativeLibrary::cpu);
         slot.library = new NativeLibrary(library, loader.load(), linker);
         return slot.library;
       } catch (NativeLoadException failed) {
@@ -153,6 +155,15 @@ public final class NativeLibrary {
       }
     }
     return sharedLinker;
+  }
+
+  /** What this CPU runs, by the library that tells; null without it. */
+  private static @Nullable SimdLevel cpu() {
+    try {
+      return SimdLevel.named(DynamicLinker.text(open(CPU).symbol("panvec_cpu_simd_level")));
+    } catch (NativeLoadException missing) {
+      return null;
+    }
   }
 
   private static @Nullable URL resource(String name) {

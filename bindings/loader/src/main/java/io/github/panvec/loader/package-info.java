@@ -24,6 +24,13 @@
  * <p>{@code <os>} is {@code linux} or {@code macos}, {@code <arch>} is {@code x86_64} or {@code
  * aarch64}.
  *
+ * <p>A library may have variants for CPUs with more than the baseline of their architecture: {@code
+ * libpanvec_faiss_avx2.so} and {@code libpanvec_faiss_avx512.so} beside {@code libpanvec_faiss.so}.
+ * In each place the best one that this CPU runs is taken; {@code libpanvec_cpu}, looked for like
+ * any other library, knows the CPU, and without it the plain library is taken. The system property
+ * {@code panvec.simd} ({@code baseline}, {@code avx2}, {@code avx512}, {@code auto}) sets an upper
+ * limit. A named file that this CPU cannot run is refused, because opening it would end the JVM.
+ *
  * <p>Libraries are opened with {@code dlopen(RTLD_NOW | RTLD_LOCAL)} instead of {@link
  * System#load}: every symbol is bound at once or the linker says which is missing, no symbol of one
  * library is seen by another, and any number of class loaders may open the same file. They stay

@@ -3,10 +3,14 @@ package io.github.panvec.loader;
 import java.io.IOException;
 import java.net.MalformedURLException;
 import java.net.URL;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Map;
@@ -21,6 +25,13 @@ final class Fixtures {
 
   final Map<String, String> properties = new HashMap<>();
   final Map<String, String> environment = new HashMap<>();
+
+  /** What the CPU is said to run; null when it is not known. */
+  SimdLevel cpu = SimdLevel.BASELINE;
+
+  /** How often a loader asked for it. */
+  int cpuQuestions;
+
   private final Path classPath;
 
   /**
@@ -78,7 +89,55 @@ final class Fixtures {
 
   LibraryLoader loader(String library) {
     return new LibraryLoader(
-        library, HERE, LINKER, properties::get, environment::get, this::resource);
+        library,
+        HERE,
+        LINKER,
+        properties::get,
+        environment::get,
+        this::resource,
+        () -> {
+          cpuQuestions++;
+          return cpu;
+        });
+  }
+
+  /** The real library with other bytes, so that each one opened is a file of its own. */
+  static byte[] realLibrary(int difference) throws IOException {
+    byte[] library = Arrays.copyOf(realLibrary(), realLibrary().length + 1);
+    library[library.length - 1] = (byte) difference;
+    return library;
+  }
+
+  /**
+   * The real library, an ELF file, marked for a level as {@code ld -z x86-64-v3} marks it. It has
+   * no room for one more segment, so that of its stack gives way: not to be opened.
+   *
+   * @param needed the bits of GNU_PROPERTY_X86_ISA_1_NEEDED
+   */
+  static byte[] libraryMarkedFor(int needed) throws IOException {
+    byte[] library = realLibrary();
+    ByteBuffer note = ByteBuffer.allocate(48).order(ByteOrder.LITTLE_ENDIAN);
+    note.putInt(4).putInt(32).putInt(5).put("GNU\0".getBytes(StandardCharsets.US_ASCII));
+    // Another property first, as compilers write it: indirect branch tracking.
+    note.putInt(0xc0000002).putInt(4).putInt(3).putInt(0);
+    note.putInt(0xc0008002).putInt(4).putInt(needed).putInt(0);
+    byte[] marked = Arrays.copyOf(library, library.length + note.capacity());
+    note.flip().get(marked, library.length, note.capacity());
+    ByteBuffer file = ByteBuffer.wrap(marked).order(ByteOrder.LITTLE_ENDIAN);
+    int table = (int) file.getLong(32);
+    for (int i = 0; i < file.getShort(56); i++) {
+      int segment = table + i * file.getShort(54);
+      if (file.getInt(segment) == 0x6474e553) {
+        file.putInt(segment, 0);
+      }
+      if (file.getInt(segment) == 0x6474e551) {
+        file.putInt(segment, 0x6474e553);
+        file.putLong(segment + 8, library.length);
+        file.putLong(segment + 32, note.capacity());
+        return marked;
+      }
+    }
+    throw new AssertionError("no segment to give up");
   }
 
   private URL resource(String name) {

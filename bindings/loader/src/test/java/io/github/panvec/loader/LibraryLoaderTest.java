@@ -304,7 +304,13 @@ class LibraryLoaderTest {
     Platform windows = Platform.of("Windows 11", "amd64");
     LibraryLoader loader =
         new LibraryLoader(
-            "fixture", windows, Fixtures.LINKER, name -> null, name -> null, name -> null);
+            "fixture",
+            windows,
+            Fixtures.LINKER,
+            name -> null,
+            name -> null,
+            name -> null,
+            () -> SimdLevel.BASELINE);
     assertThatThrownBy(loader::load)
         .isInstanceOf(NativeLoadException.class)
         .hasMessageContaining("run on Linux and macOS")

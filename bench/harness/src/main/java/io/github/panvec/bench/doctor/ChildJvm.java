@@ -55,11 +55,16 @@ final class ChildJvm {
    *
    * @param signal by name
    * @param frame the function in which it happened, when the JVM could say
+   * @param output what it had written to the standard output by then
    */
-  record Crashed(String signal, @Nullable String frame) implements Outcome {}
+  record Crashed(String signal, @Nullable String frame, List<String> output) implements Outcome {}
 
-  /** It had to be stopped. */
-  record Hung(Duration limit) implements Outcome {}
+  /**
+   * It had to be stopped.
+   *
+   * @param output what it had written to the standard output by then
+   */
+  record Hung(Duration limit, List<String> output) implements Outcome {}
 
   private ChildJvm() {}
 
@@ -110,7 +115,7 @@ final class ChildJvm {
     try {
       if (!child.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
         child.destroyForcibly().waitFor();
-        return new Hung(limit);
+        return new Hung(limit, read(output).lines().toList());
       }
     } catch (InterruptedException stopped) {
       child.destroyForcibly();
@@ -130,11 +135,12 @@ final class ChildJvm {
           signal.find()
               ? signal.group(1)
               : Objects.requireNonNullElse(signalOf(status), "a fatal error of the JVM"),
-          frame.find() ? frame.group(1).strip() : null);
+          frame.find() ? frame.group(1).strip() : null,
+          read(output).lines().toList());
     }
     String signal = signalOf(status);
     if (signal != null) {
-      return new Crashed(signal, null);
+      return new Crashed(signal, null, read(output).lines().toList());
     }
     return status == 0
         ? new Finished(read(output).lines().toList())

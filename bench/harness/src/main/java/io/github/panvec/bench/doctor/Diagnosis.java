@@ -12,7 +12,8 @@ import java.util.Map;
  *
  * @param backend its name
  * @param well whether the round trip succeeded
- * @param facts version, SIMD level, library and milliseconds, as far as the child got
+ * @param facts version, SIMD level, library, what was tried and milliseconds, as far as the child
+ *     got
  * @param complaint why it is not well: one or more lines; empty when it is
  */
 public record Diagnosis(String backend, boolean well, Map<String, String> facts, String complaint) {
@@ -35,14 +36,17 @@ public record Diagnosis(String backend, boolean well, Map<String, String> facts,
       return finished(backend, finished.output());
     }
     String complaint;
+    List<String> output = List.of();
     if (outcome instanceof ChildJvm.Crashed crashed) {
       complaint =
           "crashed with "
               + crashed.signal()
               + (crashed.frame() == null ? "" : " in " + crashed.frame());
+      output = crashed.output();
     } else if (outcome instanceof ChildJvm.Hung hung) {
       complaint =
           String.format(Locale.ROOT, "hung for %s s and was stopped", seconds(hung.limit()));
+      output = hung.output();
     } else {
       ChildJvm.Failed failed = (ChildJvm.Failed) outcome;
       String words = failed.errorOutput().strip();
@@ -51,10 +55,14 @@ public record Diagnosis(String backend, boolean well, Map<String, String> facts,
               + failed.status()
               + (words.isEmpty() ? "" : ":\n" + words);
     }
-    return new Diagnosis(backend, false, Map.of(), complaint);
+    Map<String, String> facts = facts(output);
+    String trying = facts.get("trying");
+    return new Diagnosis(
+        backend, false, facts, trying == null ? complaint : complaint + ", with " + trying);
   }
 
-  private static Diagnosis finished(String backend, List<String> output) {
+  /** Of several lines with one key the last counts. */
+  private static Map<String, String> facts(List<String> output) {
     Map<String, String> facts = new LinkedHashMap<>();
     for (String line : output) {
       int equals = line.indexOf('=');
@@ -62,6 +70,11 @@ public record Diagnosis(String backend, boolean well, Map<String, String> facts,
         facts.put(line.substring(0, equals), unescape(line.substring(equals + 1)));
       }
     }
+    return facts;
+  }
+
+  private static Diagnosis finished(String backend, List<String> output) {
+    Map<String, String> facts = facts(output);
     String result = facts.getOrDefault("result", "");
     String reason = facts.getOrDefault("reason", "it said nothing");
     return switch (result) {

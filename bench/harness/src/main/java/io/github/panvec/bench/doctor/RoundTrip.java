@@ -7,23 +7,32 @@ import io.github.panvec.Panvec;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
+import io.github.panvec.bench.Variant;
 import io.github.panvec.spi.VectorBackend;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 
 /**
- * What runs in the child: loads a backend and takes a small index through its life, against a brute
- * force in Java. Prints {@code key=value} lines, of which {@code result} is the last.
+ * What runs in the child: loads a backend and takes a small index of each type and metric through
+ * its life, against a brute force in Java. Prints {@code key=value} lines, of which {@code result}
+ * is the last.
  */
 final class RoundTrip {
-  /** Odd, so that the tails of SIMD loops run too. */
-  private static final int DIMENSION = 37;
+  /** Odd, so that the tails of SIMD loops run too, and with divisors, for product quantisers. */
+  private static final int DIMENSION = 35;
 
-  private static final int ROWS = 300;
+  /** Enough to train on. */
+  private static final int ROWS = 600;
+
   private static final int K = 5;
   private static final double TOLERANCE = 1e-5;
 
@@ -41,15 +50,28 @@ final class RoundTrip {
     print("version", availability.upstreamVersion());
     print("simd", availability.simdLevel());
     print("library", availability.library());
+    Set<String> tried = new LinkedHashSet<>();
+    Map<String, Object> kernels = new TreeMap<>();
+    String trying = "";
     try {
-      for (Metric metric : new TreeSet<>(backend.capabilities().metrics())) {
-        check(backend, metric);
+      for (Variant variant : Variant.of(backend, Map.of())) {
+        for (Metric metric : new TreeSet<>(backend.capabilities().metrics())) {
+          if (variant.refusal(DIMENSION, metric) == null) {
+            trying = variant.name() + ", " + metric;
+            print("trying", trying);
+            check(variant, metric, kernels);
+            tried.add(variant.name().substring(backend.name().length()).strip());
+          }
+        }
       }
     } catch (RuntimeException | AssertionError wrong) {
-      print("reason", wrong instanceof AssertionError ? wrong.getMessage() : wrong.toString());
+      String what = wrong instanceof AssertionError ? wrong.getMessage() : wrong.toString();
+      print("reason", trying + ": " + what);
       print("result", "wrong");
       return;
     }
+    print("tried", String.join(", ", tried));
+    kernels.forEach((name, value) -> print("kernel." + name, value));
     print("millis", (System.nanoTime() - start) / 1_000_000);
     print("result", "ok");
   }
@@ -59,9 +81,11 @@ final class RoundTrip {
         key
             + "="
             + String.valueOf(value).replace("\\", "\\\\").replace("\n", "\\n").replace("\r", ""));
+    // Before native code that may crash.
+    System.out.flush();
   }
 
-  private static void check(VectorBackend backend, Metric metric) {
+  private static void check(Variant variant, Metric metric, Map<String, Object> kernels) {
     Random random = new Random(1);
     float[][] rows = new float[ROWS][DIMENSION];
     float[] flat = new float[ROWS * DIMENSION];
@@ -73,12 +97,13 @@ final class RoundTrip {
       }
       ids[i] = 7L * i - 1000;
     }
-    VectorIndex index = Panvec.create(IndexSpec.of(backend.name(), DIMENSION, metric));
+    IndexSpec spec = variant.spec(DIMENSION, metric);
+    boolean lossy = Panvec.capabilities(spec).lossy();
+    VectorIndex index = Panvec.create(spec);
     try (index) {
+      index.train(flat);
       index.addAll(ids, flat);
-      expect(
-          index.size() == ROWS,
-          metric + ": size is " + index.size() + " after adding " + ROWS + " vectors");
+      expect(index.size() == ROWS, "size is " + index.size() + " after adding " + ROWS);
       float[] query = rows[17].clone();
       List<Integer> nearest =
           IntStream.range(0, ROWS)
@@ -86,36 +111,60 @@ final class RoundTrip {
               .sorted(Comparator.comparingDouble(i -> distance(metric, query, rows[i])))
               .limit(K + 1)
               .toList();
-      compare(
-          metric,
-          "exact search",
-          index.search(SearchRequest.of(query, K).exact()),
-          nearest.subList(0, K),
-          ids,
-          rows,
-          query);
-      SearchResult walked = index.search(SearchRequest.of(query, K).efSearch(ROWS));
-      expect(
-          walked.count() == K,
-          metric + ": a search for " + K + " returned " + walked.count() + " hits");
-      expect(
-          index.remove(ids[nearest.get(0)]),
-          metric + ": remove does not find an id that was added");
-      compare(
-          metric,
-          "search after remove",
-          index.search(SearchRequest.of(query, K).exact()),
-          nearest.subList(1, K + 1),
-          ids,
-          rows,
-          query);
+      if (!lossy) {
+        SearchResult exact = index.search(SearchRequest.of(query, K).exact());
+        compare(metric, "exact search", exact, nearest.subList(0, K), ids, rows, query);
+      }
+      approximate(index, metric, lossy, rows, query);
+      expect(index.remove(ids[nearest.get(0)]), "remove does not find an id that was added");
+      if (!lossy) {
+        SearchResult exact = index.search(SearchRequest.of(query, K).exact());
+        compare(metric, "search after remove", exact, nearest.subList(1, K + 1), ids, rows, query);
+      }
+      index
+          .stats()
+          .details()
+          .forEach(
+              (name, value) -> {
+                String lower = name.toLowerCase(Locale.ROOT);
+                if (lower.contains("simd") || lower.contains("kernel")) {
+                  kernels.merge(name, value, RoundTrip::eitherOf);
+                }
+              });
     }
     try {
       index.size();
     } catch (IllegalStateException closed) {
       return;
     }
-    throw new AssertionError(metric + ": a closed index still answers");
+    throw new AssertionError("a closed index still answers");
+  }
+
+  private static Object eitherOf(Object some, Object other) {
+    String known = some.toString();
+    return List.of(known.split(", ")).contains(other.toString()) ? known : known + ", " + other;
+  }
+
+  /** A plain search: k different hits, in order, at true distances where vectors are kept. */
+  private static void approximate(
+      VectorIndex index, Metric metric, boolean lossy, float[][] rows, float[] query) {
+    SearchResult hits = index.search(SearchRequest.of(query, K).efSearch(ROWS));
+    expect(hits.count() == K, "a search for " + K + " returned " + hits.count() + " hits");
+    expect(
+        Arrays.stream(hits.ids()).distinct().count() == K,
+        "a search returned an id twice: " + Arrays.toString(hits.ids()));
+    for (int i = 0; i < K; i++) {
+      long row = (hits.id(i) + 1000) / 7;
+      expect(
+          row >= 0 && row < ROWS && 7 * row - 1000 == hits.id(i),
+          "a search returned id " + hits.id(i) + ", which was never added");
+      expect(
+          i == 0 || hits.distance(i - 1) <= hits.distance(i),
+          "hits are not in order: " + Arrays.toString(hits.distances()));
+      if (!lossy) {
+        requireDistance("search", hits.distance(i), distance(metric, query, rows[(int) row]));
+      }
+    }
   }
 
   private static void compare(
@@ -129,19 +178,20 @@ final class RoundTrip {
     long[] wantedIds = wanted.stream().mapToLong(i -> ids[i]).toArray();
     expect(
         Arrays.equals(hits.ids(), wantedIds),
-        metric
-            + ": "
-            + what
+        what
             + " found "
             + Arrays.toString(hits.ids())
             + ", brute force "
             + Arrays.toString(wantedIds));
     for (int i = 0; i < wanted.size(); i++) {
-      double distance = distance(metric, query, rows[wanted.get(i)]);
-      expect(
-          Math.abs(hits.distance(i) - distance) <= TOLERANCE * Math.max(1, Math.abs(distance)),
-          metric + ": " + what + " says " + hits.distance(i) + " for a distance of " + distance);
+      requireDistance(what, hits.distance(i), distance(metric, query, rows[wanted.get(i)]));
     }
+  }
+
+  private static void requireDistance(String what, float said, double distance) {
+    expect(
+        Math.abs(said - distance) <= TOLERANCE * Math.max(1, Math.abs(distance)),
+        what + " says " + said + " for a distance of " + distance);
   }
 
   private static double distance(Metric metric, float[] a, float[] b) {

@@ -1,6 +1,7 @@
 package io.github.panvec.bench.eval;
 
 import io.github.panvec.Metric;
+import io.github.panvec.bench.Variant;
 import io.github.panvec.spi.VectorBackend;
 import java.nio.file.Path;
 import java.util.List;
@@ -12,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param dataset name or file
  * @param backends the backends to run, in this order
+ * @param variants the kinds of index to build of them
  * @param backendsNamed whether a person named them; all on the path otherwise
  * @param metric the metric, or null for the dataset's own
  * @param k neighbours per query
@@ -21,12 +23,13 @@ import org.jspecify.annotations.Nullable;
  * @param maxQueries queries, from the first
  * @param out folder for everything that the run writes
  * @param parameters further parameters of backends by name
- * @param roundSeconds length of one measurement
+ * @param roundSeconds length of one measurement; null: a second, or less when there are many rows
  * @param rounds measurements per row, interleaved with those of the other rows
  */
 public record EvalOptions(
     String dataset,
     List<VectorBackend> backends,
+    List<Variant> variants,
     boolean backendsNamed,
     @Nullable Metric metric,
     int k,
@@ -35,7 +38,7 @@ public record EvalOptions(
     int maxQueries,
     Path out,
     Map<String, String> parameters,
-    double roundSeconds,
+    @Nullable Double roundSeconds,
     int rounds) {
 
   int searchThreads() {

@@ -12,6 +12,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 
 /** Asks indexes: once for recall, then again and again for speed. */
 final class Measurement implements AutoCloseable {
@@ -39,6 +41,7 @@ final class Measurement implements AutoCloseable {
     int[] hits = new int[queries.length];
     AtomicInteger next = new AtomicInteger();
     AtomicInteger done = new AtomicInteger();
+    AtomicReference<@Nullable String> wrongDistance = new AtomicReference<>();
     long end = System.nanoTime() + (long) (budgetSeconds * 1e9);
     List<Callable<Void>> workers = new ArrayList<>();
     for (int i = 0; i < recallThreads; i++) {
@@ -56,6 +59,9 @@ final class Measurement implements AutoCloseable {
                 ids[rank] = buffer.id(rank);
               }
               hits[query] = scorer.hits(query, ids, buffer.count());
+              if (row.subject().keepsVectors()) {
+                wrongDistance.compareAndSet(null, scorer.wrongDistance(query, buffer));
+              }
               progress.at(done.incrementAndGet(), queries.length);
               if (query >= LEAST_QUERIES && System.nanoTime() > end) {
                 // Leaves no gap: whoever took a number before this one finishes it.
@@ -70,6 +76,7 @@ final class Measurement implements AutoCloseable {
     for (int query = 0; query < done.get(); query++) {
       asked.add(hits[query]);
     }
+    row.distances(row.subject().keepsVectors() ? (long) asked.size() * k : 0, wrongDistance.get());
     return Recall.of(asked, k);
   }
 

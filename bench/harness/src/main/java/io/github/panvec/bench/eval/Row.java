@@ -14,10 +14,12 @@ final class Row {
 
   private final Subject subject;
   private final Kind kind;
-  private final int efSearch;
+  private final Effort effort;
   private final List<Double> roundQps = new ArrayList<>();
   private final List<LatencyLog> latencies = new ArrayList<>();
   private @Nullable Recall recall;
+  private long distancesChecked;
+  private @Nullable String wrongDistance;
   private int cursor;
 
   /** How the index is asked. */
@@ -26,17 +28,21 @@ final class Row {
     EXACT_SCAN,
     /** An index that is always exact. */
     EXACT,
-    /** A walk with some {@code efSearch}. */
+    /** A search that may miss a neighbour. */
     APPROXIMATE
   }
 
+  Row(Subject subject, Kind kind) {
+    this(subject, kind, Effort.DEFAULT);
+  }
+
   /**
-   * @param efSearch for {@link Kind#APPROXIMATE}
+   * @param effort for {@link Kind#APPROXIMATE}
    */
-  Row(Subject subject, Kind kind, int efSearch) {
+  Row(Subject subject, Kind kind, Effort effort) {
     this.subject = subject;
     this.kind = kind;
-    this.efSearch = efSearch;
+    this.effort = effort;
   }
 
   Subject subject() {
@@ -47,17 +53,21 @@ final class Row {
     return kind;
   }
 
-  int efSearch() {
-    return efSearch;
+  Effort effort() {
+    return effort;
   }
 
   /** The request over {@code buffer}'s query. */
   SearchRequest request(SearchBuffer buffer, int k) {
-    SearchRequest request = SearchRequest.of(buffer.query(), k);
+    return request(SearchRequest.of(buffer.query(), k));
+  }
+
+  /** Asked as this row asks. */
+  SearchRequest request(SearchRequest request) {
     return switch (kind) {
       case EXACT_SCAN -> request.exact();
       case EXACT -> request;
-      case APPROXIMATE -> request.efSearch(efSearch);
+      case APPROXIMATE -> effort.apply(request);
     };
   }
 
@@ -66,7 +76,7 @@ final class Row {
     return switch (kind) {
       case EXACT_SCAN -> subject.name() + " exact scan";
       case EXACT -> subject.name();
-      case APPROXIMATE -> subject.name() + " efSearch=" + efSearch;
+      case APPROXIMATE -> (subject.name() + " " + effort).strip();
     };
   }
 
@@ -75,7 +85,8 @@ final class Row {
     return switch (kind) {
       case EXACT_SCAN -> "exact scan";
       case EXACT -> ("exact " + subject.shownParameters()).strip();
-      case APPROXIMATE -> (subject.shownParameters() + " efSearch=" + efSearch).strip();
+      case APPROXIMATE ->
+          subject.untrained() ? "untrained" : (subject.shownParameters() + " " + effort).strip();
     };
   }
 
@@ -86,6 +97,31 @@ final class Row {
   /** Null until it was measured. */
   @Nullable Recall recall() {
     return recall;
+  }
+
+  /**
+   * @param checked how many distances of hits were held against those of exact search
+   * @param wrong the first that was not equal to the bit, in words, or null
+   */
+  void distances(long checked, @Nullable String wrong) {
+    distancesChecked = checked;
+    wrongDistance = wrong;
+  }
+
+  /** How many distances of hits were held against those of exact search; 0 for codes only. */
+  long distancesChecked() {
+    return distancesChecked;
+  }
+
+  /** The first distance that is not that of exact search, in words; null when there is none. */
+  @Nullable String wrongDistance() {
+    return wrongDistance;
+  }
+
+  /** Recall for each MiB of native memory; null when the index holds none. */
+  @Nullable Double recallPerMiB() {
+    long bytes = subject.nativeBytes();
+    return recall == null || bytes <= 0 ? null : recall.mean() / (bytes / (double) (1 << 20));
   }
 
   void round(double qps, List<LatencyLog> logs) {

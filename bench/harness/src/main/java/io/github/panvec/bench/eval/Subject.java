@@ -1,12 +1,15 @@
 package io.github.panvec.bench.eval;
 
 import io.github.panvec.Availability;
+import io.github.panvec.Capabilities;
 import io.github.panvec.IndexSpec;
+import io.github.panvec.IndexStats;
 import io.github.panvec.Metric;
 import io.github.panvec.Panvec;
 import io.github.panvec.Parameter;
 import io.github.panvec.VectorIndex;
 import io.github.panvec.bench.Progress;
+import io.github.panvec.bench.Variant;
 import io.github.panvec.bench.data.VectorSet;
 import io.github.panvec.spi.VectorBackend;
 import java.lang.foreign.Arena;
@@ -15,54 +18,71 @@ import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.StringJoiner;
+import org.jspecify.annotations.Nullable;
 
-/** One backend's index over the base, and what building it cost. Ids are row numbers. */
+/** One index over the base, and what building it cost. Ids are row numbers. */
 final class Subject implements AutoCloseable {
   /** Rows cross in batches of this size, so that a large set is never in memory twice. */
   private static final long BATCH_BYTES = 64L << 20;
 
-  private static final List<String> TELLING_PARAMETERS = List.of("m", "efConstruction");
+  private static final List<String> TELLING_PARAMETERS =
+      List.of("m", "efConstruction", "nlist", "pqM", "pqBits");
 
-  private final VectorBackend backend;
+  /** Said elsewhere in a row of the table: by its name, by its effort, or for the whole run. */
+  private static final Set<String> SAID_ELSEWHERE =
+      Set.of(
+          "type",
+          "quantization",
+          "keepVectors",
+          "threads",
+          "expectedRows",
+          "efSearch",
+          "nprobe",
+          "refineFactor");
+
+  private final Variant variant;
   private final Availability availability;
+  private final Capabilities capabilities;
   private final VectorIndex index;
   private final double buildSeconds;
   private final long nativeBytes;
+  private final Map<String, Object> details;
 
-  private Subject(
-      VectorBackend backend, Availability availability, VectorIndex index, double buildSeconds) {
-    this.backend = backend;
-    this.availability = availability;
+  private Subject(Variant variant, VectorIndex index, double buildSeconds) {
+    this.variant = variant;
+    this.availability = variant.backend().availability();
+    this.capabilities = Panvec.capabilities(index.spec());
     this.index = index;
     this.buildSeconds = buildSeconds;
-    this.nativeBytes = index.stats().nativeBytes();
+    IndexStats stats = index.stats();
+    this.nativeBytes = stats.nativeBytes();
+    this.details = stats.details();
   }
 
   /** Builds; the time counts creation and adding, not the reading of the dataset. */
   static Subject build(
-      VectorBackend backend,
+      Variant variant,
       VectorSet base,
       Metric metric,
-      EvalOptions options,
+      @Nullable Integer threads,
       Progress progress) {
-    progress.step("Building " + backend.name() + " over " + base.rows() + " x " + base.dimension());
-    IndexSpec spec = IndexSpec.of(backend.name(), base.dimension(), metric);
-    for (Parameter parameter : backend.parameters()) {
-      if (parameter.name().equals("threads") && options.threads() != null) {
-        spec = spec.with("threads", options.threads());
-      }
-      String given = options.parameters().get(parameter.name());
-      if (given != null) {
-        spec = spec.with(parameter.name(), given);
-      }
+    progress.step("Building " + variant.name() + " over " + base.rows() + " x " + base.dimension());
+    IndexSpec spec = variant.spec(base.dimension(), metric);
+    if (threads != null && variant.takes("threads") && !spec.parameters().containsKey("threads")) {
+      spec = spec.with("threads", threads);
+    }
+    // Known here, and what the defaults of some indexes depend on.
+    if (variant.takes("expectedRows") && !spec.parameters().containsKey("expectedRows")) {
+      spec = spec.with("expectedRows", base.rows());
     }
     long start = System.nanoTime();
     VectorIndex index = Panvec.create(spec);
     long nanos = System.nanoTime() - start;
     try {
       nanos += addAll(index, base, progress);
-      return new Subject(backend, backend.availability(), index, nanos / 1e9);
+      return new Subject(variant, index, nanos / 1e9);
     } catch (RuntimeException | Error failed) {
       index.close();
       throw failed;
@@ -91,12 +111,17 @@ final class Subject implements AutoCloseable {
     return nanos;
   }
 
+  /** For example {@code faiss ivf_pq}; no two of a run have the same. */
   String name() {
-    return backend.name();
+    return variant.name();
+  }
+
+  Variant variant() {
+    return variant;
   }
 
   VectorBackend backend() {
-    return backend;
+    return variant.backend();
   }
 
   Availability availability() {
@@ -107,8 +132,21 @@ final class Subject implements AutoCloseable {
     return index;
   }
 
+  /** Whether a plain search may miss a neighbour. */
   boolean approximate() {
-    return backend.capabilities().approximate();
+    return capabilities.approximate();
+  }
+
+  /**
+   * Whether it keeps the vectors: it can answer exactly then, and every distance is the true one.
+   */
+  boolean keepsVectors() {
+    return !capabilities.lossy();
+  }
+
+  /** How many inverted lists it has; 0 when it has none. */
+  long nlist() {
+    return details.get("nlist") instanceof Number lists ? lists.longValue() : 0;
   }
 
   double buildSeconds() {
@@ -119,26 +157,38 @@ final class Subject implements AutoCloseable {
     return nativeBytes;
   }
 
+  /** Whether it learns from data and had not enough of it: it scans then. */
+  boolean untrained() {
+    return Boolean.FALSE.equals(details.get("trained"));
+  }
+
+  /** Further numbers of the index, as it was after its build. */
+  Map<String, Object> details() {
+    return details;
+  }
+
   Map<String, Object> parameters() {
     return index.spec().parameters();
   }
 
   /**
-   * The parameters that a reader of the table wants: those that shape the graph, and those that are
-   * not the default.
+   * The parameters that a reader of the table wants: those that shape the index, and those that are
+   * not the default. One that the index chose by itself (0) is shown as it was chosen.
    */
   String shownParameters() {
     StringJoiner shown = new StringJoiner(" ");
-    for (Parameter parameter : backend.parameters()) {
-      Object value = parameters().get(parameter.name());
-      boolean changed =
-          value != null
-              && !Objects.equals(value.toString(), String.valueOf(parameter.defaultValue()));
-      boolean ofTheRun = parameter.name().equals("threads") || parameter.name().equals("efSearch");
-      if (value != null
-          && !ofTheRun
-          && (changed || TELLING_PARAMETERS.contains(parameter.name()))) {
-        shown.add(parameter.name() + "=" + value);
+    for (Parameter parameter : backend().parameters()) {
+      String name = parameter.name();
+      Object value = parameters().get(name);
+      if (value == null || SAID_ELSEWHERE.contains(name)) {
+        continue;
+      }
+      boolean changed = !Objects.equals(value.toString(), String.valueOf(parameter.defaultValue()));
+      if (changed || TELLING_PARAMETERS.contains(name)) {
+        Object used = value.toString().equals("0") ? details.get(name) : value;
+        if (used != null) {
+          shown.add(name + "=" + used);
+        }
       }
     }
     return shown.toString();

@@ -46,13 +46,13 @@ class ChildJvmTest {
   @Test
   @EnabledOnOs(LINUX)
   void withoutACrashReportTheExitStatusNamesTheSignal() {
-    assertThat(run(LONG, "halt", "135")).isEqualTo(new ChildJvm.Crashed("SIGBUS", null));
+    assertThat(run(LONG, "halt", "135")).isEqualTo(new ChildJvm.Crashed("SIGBUS", null, List.of()));
   }
 
   @Test
   void aChildThatHangsIsStopped() {
     Duration limit = Duration.ofSeconds(2);
-    assertThat(run(limit, "hang")).isEqualTo(new ChildJvm.Hung(limit));
+    assertThat(run(limit, "hang")).isEqualTo(new ChildJvm.Hung(limit, List.of()));
   }
 
   @Test

@@ -417,13 +417,6 @@ class RecallTest {
   }
 
   @Test
-  void theSweepStartsAtK() {
-    assertThat(EvalRun.sweep(10)).containsExactly(16, 24, 32, 48, 64, 96, 128, 192, 256);
-    assertThat(EvalRun.sweep(100)).containsExactly(100, 128, 150, 192, 200, 256, 300, 400);
-    assertThat(EvalRun.sweep(1000)).containsExactly(1000, 1500, 2000, 3000, 4000);
-  }
-
-  @Test
   void aTableAlignsNumbersToTheRightAndLetsRemarksRunOn() {
     TextTable table = new TextTable(1, "name", "a", "b");
     table.row("x", "1", "22");

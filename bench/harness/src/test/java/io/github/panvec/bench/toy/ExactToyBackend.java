@@ -13,7 +13,7 @@ import java.util.List;
 /** A backend that is always exact and knows no DOT. */
 public final class ExactToyBackend implements VectorBackend {
   private static final Capabilities CAPABILITIES =
-      new Capabilities(EnumSet.of(Metric.L2, Metric.COSINE), 8192, 4096, false, false);
+      new Capabilities(EnumSet.of(Metric.L2, Metric.COSINE), 8192, 4096, false, false, false);
 
   @Override
   public String name() {
@@ -42,6 +42,6 @@ public final class ExactToyBackend implements VectorBackend {
 
   @Override
   public VectorIndex create(IndexSpec spec) {
-    return new ToyIndex(spec, CAPABILITIES, false);
+    return new ToyIndex(spec, CAPABILITIES);
   }
 }

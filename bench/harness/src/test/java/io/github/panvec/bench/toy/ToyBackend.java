@@ -17,15 +17,15 @@ import java.util.List;
  */
 public final class ToyBackend implements VectorBackend {
   /**
-   * {@code unavailable}, {@code broken-build}, {@code wrong}, {@code crash}, {@code hang} or {@code
-   * throw}.
+   * {@code unavailable}, {@code broken-build}, {@code crash}, {@code hang} or {@code throw}; and
+   * what {@link ToyIndex} knows.
    */
   public static final String MISCHIEF = "panvec.toy";
 
   private static final Capabilities CAPABILITIES =
-      new Capabilities(EnumSet.allOf(Metric.class), 8192, 1 << 20, true, false);
+      new Capabilities(EnumSet.allOf(Metric.class), 8192, 1 << 20, true, false, false);
 
-  private static String mischief() {
+  static String mischief() {
     return System.getProperty(MISCHIEF, "");
   }
 
@@ -75,6 +75,6 @@ public final class ToyBackend implements VectorBackend {
     if (mischief().equals("broken-build")) {
       throw new VectorIndexException("no room on purpose");
     }
-    return new ToyIndex(spec, CAPABILITIES, mischief().equals("wrong"));
+    return new ToyIndex(spec, CAPABILITIES);
   }
 }

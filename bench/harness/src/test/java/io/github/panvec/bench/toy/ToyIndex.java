@@ -2,6 +2,7 @@ package io.github.panvec.bench.toy;
 
 import io.github.panvec.Capabilities;
 import io.github.panvec.DuplicateIdException;
+import io.github.panvec.IdFilter;
 import io.github.panvec.IndexSpec;
 import io.github.panvec.IndexStats;
 import io.github.panvec.Metric;
@@ -20,13 +21,19 @@ import java.util.Optional;
 import java.util.PriorityQueue;
 
 /**
- * Brute force in plain Java. An approximate one overlooks about 4 rows in {@code efSearch}, always
- * the same ones.
+ * Brute force in plain Java, with the contract's distances. An approximate one overlooks about 4
+ * rows in {@code efSearch}, or most of the share of lists that {@code nprobe} leaves out, always
+ * the same ones. One with codes ranks by components rounded to multiples of a sixteenth.
+ *
+ * <p>The property {@code panvec.toy} makes it do wrong, of {@code toy} or of the type of {@code
+ * toy-kinds} that follows a colon: {@code wrong} (a hit that is none), {@code exact-bits} (an exact
+ * distance is off by its last bit), {@code filter} (a filtered search returns what does not match),
+ * {@code bits} (an approximate distance is off by its last bit).
  */
 final class ToyIndex implements VectorIndex {
   private final IndexSpec spec;
   private final Capabilities capabilities;
-  private final boolean flawed;
+  private final String flaw;
   private final Map<Long, float[]> rows = new LinkedHashMap<>();
   private volatile boolean closed;
 
@@ -35,10 +42,28 @@ final class ToyIndex implements VectorIndex {
         Comparator.comparingDouble(Candidate::distance).thenComparingLong(Candidate::id);
   }
 
-  ToyIndex(IndexSpec spec, Capabilities capabilities, boolean flawed) {
+  ToyIndex(IndexSpec spec, Capabilities capabilities) {
     this.spec = spec;
     this.capabilities = capabilities;
-    this.flawed = flawed;
+    String[] mischief = ToyBackend.mischief().split(":");
+    boolean mine = mischief.length == 1 ? spec.backend().equals("toy") : mischief[1].equals(type());
+    this.flaw = mine ? mischief[0] : "";
+  }
+
+  private String type() {
+    return spec.parameters().getOrDefault("type", "").toString();
+  }
+
+  private boolean hasCodes() {
+    return type().endsWith("code");
+  }
+
+  private int parameter(String name) {
+    return ((Number) spec.parameters().getOrDefault(name, 0L)).intValue();
+  }
+
+  private int nlist() {
+    return parameter("nlist") == 0 ? 32 : parameter("nlist");
   }
 
   @Override
@@ -66,6 +91,7 @@ final class ToyIndex implements VectorIndex {
   @Override
   public Optional<float[]> get(long id) {
     requireOpen();
+    requireVectors();
     return Optional.ofNullable(rows.get(id)).map(float[]::clone);
   }
 
@@ -87,7 +113,7 @@ final class ToyIndex implements VectorIndex {
       float[] row =
           vectors.asSlice(4L * i * dimension, 4L * dimension).toArray(ValueLayout.JAVA_FLOAT);
       long id = ids.getAtIndex(ValueLayout.JAVA_LONG, i);
-      if (rows.put(id, row) != null) {
+      if (rows.put(id, stored(row)) != null) {
         throw new DuplicateIdException(id, i);
       }
     }
@@ -96,7 +122,7 @@ final class ToyIndex implements VectorIndex {
   @Override
   public void upsert(long id, float[] vector) {
     requireOpen();
-    rows.put(id, vector.clone());
+    rows.put(id, stored(vector));
   }
 
   @Override
@@ -108,25 +134,45 @@ final class ToyIndex implements VectorIndex {
   @Override
   public SearchResult search(SearchRequest request) {
     requireOpen();
-    float[] query = request.query().toArray(ValueLayout.JAVA_FLOAT);
+    if (request.isExact()) {
+      requireVectors();
+    }
+    float[] query = stored(request.query().toArray(ValueLayout.JAVA_FLOAT));
     boolean exact = request.isExact() || !capabilities.approximate();
-    int overlooked = exact ? 0 : 4_000 / request.efSearchOr(64);
+    int overlooked = exact ? 0 : overlooked(request);
+    IdFilter filter = flaw.equals("filter") ? null : request.idFilter();
+    boolean byCode = !exact && hasCodes();
+    int wanted = request.k();
+    if (byCode && !capabilities.lossy()) {
+      wanted *= request.refineFactorOr(4);
+    }
     PriorityQueue<Candidate> best = new PriorityQueue<>(Candidate.NEAREST.reversed());
-    rows.forEach(
-        (id, row) -> {
-          if (exact || Math.floorMod(id * 0x9E3779B97F4A7C15L >>> 20, 1_000) >= overlooked) {
-            best.add(new Candidate(id, distance(query, row)));
-            if (best.size() > request.k()) {
-              best.poll();
-            }
-          }
-        });
+    for (Map.Entry<Long, float[]> row : rows.entrySet()) {
+      long id = row.getKey();
+      boolean seen = Math.floorMod(id * 0x9E3779B97F4A7C15L >>> 20, 1_000) >= overlooked;
+      if (seen && (filter == null || filter.test(id))) {
+        float[] vector = byCode ? coded(row.getValue()) : row.getValue();
+        best.add(new Candidate(id, distance(query, vector)));
+        if (best.size() > wanted) {
+          best.poll();
+        }
+      }
+    }
     List<Candidate> sorted = new ArrayList<>(best);
+    if (byCode && !capabilities.lossy()) {
+      sorted.replaceAll(hit -> new Candidate(hit.id(), distance(query, rows.get(hit.id()))));
+    }
     sorted.sort(Candidate.NEAREST);
-    if (flawed) {
+    sorted = new ArrayList<>(sorted.subList(0, Math.min(request.k(), sorted.size())));
+    if (flaw.equals(exact ? "exact-bits" : "bits")) {
+      Candidate last = sorted.remove(sorted.size() - 1);
+      sorted.add(new Candidate(last.id(), Math.nextUp((float) last.distance())));
+    }
+    if (flaw.equals("wrong")) {
+      List<Candidate> hits = List.copyOf(sorted);
       long notAmongThem =
           rows.keySet().stream()
-              .filter(id -> sorted.stream().noneMatch(hit -> hit.id() == id))
+              .filter(id -> hits.stream().noneMatch(hit -> hit.id() == id))
               .findFirst()
               .orElseThrow();
       sorted.set(0, new Candidate(notAmongThem, 0));
@@ -139,28 +185,53 @@ final class ToyIndex implements VectorIndex {
     return new SearchResult(ids, distances);
   }
 
-  private double distance(float[] a, float[] b) {
-    double dot = 0;
-    double squares = 0;
-    double lengths = 1;
-    for (int i = 0; i < a.length; i++) {
-      dot += (double) a[i] * b[i];
-      squares += ((double) a[i] - b[i]) * ((double) a[i] - b[i]);
-    }
-    if (spec.metric() == Metric.COSINE) {
-      double lengthA = 0;
-      double lengthB = 0;
-      for (int i = 0; i < a.length; i++) {
-        lengthA += (double) a[i] * a[i];
-        lengthB += (double) b[i] * b[i];
+  /** So many rows of a thousand are not looked at. */
+  private int overlooked(SearchRequest request) {
+    if (type().startsWith("lists")) {
+      int nprobe = request.nprobeOr(1);
+      if (nprobe > nlist()) {
+        throw new IllegalArgumentException("nprobe " + nprobe + " of " + nlist() + " lists");
       }
-      lengths = Math.sqrt(lengthA * lengthB);
+      return Math.max(0, 1_000 - 8_000 * nprobe / nlist());
     }
+    return type().equals("code") ? 0 : 4_000 / request.efSearchOr(64);
+  }
+
+  private static float[] coded(float[] vector) {
+    float[] code = new float[vector.length];
+    for (int i = 0; i < code.length; i++) {
+      code[i] = Math.round(vector[i] * 16) / 16f;
+    }
+    return code;
+  }
+
+  private float[] stored(float[] vector) {
+    float[] stored = vector.clone();
+    if (spec.metric() == Metric.COSINE) {
+      double norm = Math.sqrt(sum(vector, vector, false));
+      for (int i = 0; i < stored.length; i++) {
+        stored[i] = (float) (stored[i] / norm);
+      }
+    }
+    return stored;
+  }
+
+  /** By the contract's formula. */
+  private double distance(float[] a, float[] b) {
     return switch (spec.metric()) {
-      case L2 -> Math.sqrt(squares);
-      case COSINE -> 1 - dot / lengths;
-      case DOT -> -dot;
+      case L2 -> (float) Math.sqrt(sum(a, b, true));
+      case COSINE -> (float) Math.clamp(1 - sum(a, b, false), 0.0, 2.0);
+      case DOT -> (float) (0.0 - sum(a, b, false));
     };
+  }
+
+  private static double sum(float[] a, float[] b, boolean squares) {
+    double[] c = new double[8];
+    for (int i = 0; i < a.length; i++) {
+      double difference = (double) a[i] - b[i];
+      c[i % 8] += squares ? difference * difference : (double) a[i] * b[i];
+    }
+    return ((c[0] + c[4]) + (c[2] + c[6])) + ((c[1] + c[5]) + (c[3] + c[7]));
   }
 
   @Override
@@ -174,9 +245,32 @@ final class ToyIndex implements VectorIndex {
   }
 
   @Override
+  public List<SearchResult> searchAll(SearchRequest request) {
+    long rowBytes = 4L * spec.dimension();
+    List<SearchResult> results = new ArrayList<>();
+    for (long at = 0; at < request.query().byteSize(); at += rowBytes) {
+      results.add(search(request.query(request.query().asSlice(at, rowBytes))));
+    }
+    return results;
+  }
+
+  @Override
+  public void train(MemorySegment sample) {}
+
+  @Override
   public IndexStats stats() {
     requireOpen();
-    return new IndexStats(rows.size(), 0, 4L * rows.size() * spec.dimension(), 0, Map.of());
+    long bytesPerComponent = (capabilities.lossy() ? 0 : 4) + (hasCodes() ? 1 : 0);
+    Map<String, Object> details =
+        type().startsWith("lists") ? Map.of("nlist", nlist()) : Map.of("toySimd", "abacus");
+    return new IndexStats(
+        rows.size(), 0, bytesPerComponent * rows.size() * spec.dimension(), 0, details);
+  }
+
+  private void requireVectors() {
+    if (capabilities.lossy()) {
+      throw new UnsupportedOperationException("only codes are kept");
+    }
   }
 
   private void requireOpen() {

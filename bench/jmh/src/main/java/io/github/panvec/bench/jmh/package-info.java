@@ -1,2 +1,2 @@
-/** Micro-benchmarks: what a downcall costs, and a search. */
+/** Micro-benchmarks: what a downcall costs, a search, a batch of searches, and adding rows. */
 package io.github.panvec.bench.jmh;

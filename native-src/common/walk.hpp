@@ -1,5 +1,11 @@
 // Greedy best-first search over an HNSW graph, apart from who built the graph and from what a distance is.
 //
+// A Graph offers
+//   std::size_t slots() const, max_degree() const     slots are numbered below slots()
+//   std::uint32_t entry() const; int max_level() const
+//   Links links(std::uint32_t slot) const             on layer 0
+//   Links links(std::uint32_t slot, int level) const  on a layer above
+//   void prefetch_links(std::uint32_t slot) const     fetches what links(slot) reads
 // A Distance offers
 //   float operator()(std::uint32_t slot) const     smaller is nearer, never NaN
 //   void prefetch(std::uint32_t slot) const        fetches what the call above reads
@@ -17,35 +23,19 @@
 
 namespace panvec {
 
-// hnswlib's layout: a list is a word whose low half is the count, then the neighbours.
-struct GraphView {
-  const char* base_layer = nullptr;  // lists of layer 0, one every `stride` bytes
-  std::size_t stride = 0;
-  const char* const* upper_layers = nullptr;  // by slot: lists of the layers 1, 2, ..., one every `upper_stride` bytes
-  std::size_t upper_stride = 0;
-  std::size_t max_degree = 0;
-  std::uint32_t entry = 0;
-  int max_level = -1;
-  std::size_t slots = 0;
-
-  const std::uint32_t* links(std::uint32_t slot) const {
-    return reinterpret_cast<const std::uint32_t*>(base_layer + slot * stride);
-  }
-  const std::uint32_t* links(std::uint32_t slot, int level) const {
-    return reinterpret_cast<const std::uint32_t*>(upper_layers[slot] +
-                                                  static_cast<std::size_t>(level - 1) * upper_stride);
-  }
-  static std::size_t degree(const std::uint32_t* list) { return list[0] & 0xFFFF; }
+struct Links {
+  const std::uint32_t* first;
+  std::size_t count;
 };
 
-template <typename Distance>
+template <typename Graph, typename Distance>
 class Walk {
  public:
   // The graph must not be empty.
-  Walk(const GraphView& graph, const Distance& distance, Scratch& scratch)
+  Walk(const Graph& graph, const Distance& distance, Scratch& scratch)
       : graph_(graph), distance_(distance), scratch_(scratch) {
-    scratch_.visited.begin(graph.slots);
-    if (scratch_.neighbours.size() < graph.max_degree) scratch_.neighbours.resize(graph.max_degree);
+    scratch_.visited.begin(graph.slots());
+    if (scratch_.neighbours.size() < graph.max_degree()) scratch_.neighbours.resize(graph.max_degree());
   }
 
   // The nearest `ef` of all slots, ascending, in scratch.candidates; how many there are. One array in order serves as
@@ -71,7 +61,7 @@ class Walk {
         if (size < ef) ++size;
         std::memmove(&pool[at + 1], &pool[at], (size - 1 - at) * sizeof(Candidate));
         pool[at] = {distance, neighbour};
-        prefetch_links(neighbour);
+        graph_.prefetch_links(neighbour);
         first_change = std::min(first_change, at);
       });
       next = first_change;
@@ -92,7 +82,7 @@ class Walk {
       if (found.size() == ef && !(distance < found.front().distance)) return;
       candidates.push_back({distance, slot});
       std::push_heap(candidates.begin(), candidates.end(), farther);
-      prefetch_links(slot);
+      graph_.prefetch_links(slot);
       if (!admits(slot)) return;
       if (found.size() == ef) {
         std::pop_heap(found.begin(), found.end(), nearer);
@@ -137,25 +127,18 @@ class Walk {
     return low;
   }
 
-  void prefetch_links(std::uint32_t slot) const {
-    const char* list = reinterpret_cast<const char*>(graph_.links(slot));
-    __builtin_prefetch(list);
-    __builtin_prefetch(list + 64);
-  }
-
   // From the entry point down to layer 1, always to the nearest neighbour.
   Candidate descend() const {
-    Candidate best{distance_(graph_.entry), graph_.entry};
-    for (int level = graph_.max_level; level > 0; --level) {
+    Candidate best{distance_(graph_.entry()), graph_.entry()};
+    for (int level = graph_.max_level(); level > 0; --level) {
       for (bool moved = true; moved;) {
         moved = false;
-        const std::uint32_t* list = graph_.links(best.slot, level);
-        const std::size_t degree = GraphView::degree(list);
-        for (std::size_t i = 1; i <= degree; ++i) distance_.prefetch(list[i]);
-        for (std::size_t i = 1; i <= degree; ++i) {
-          const float distance = distance_(list[i]);
+        const Links links = graph_.links(best.slot, level);
+        for (std::size_t i = 0; i < links.count; ++i) distance_.prefetch(links.first[i]);
+        for (std::size_t i = 0; i < links.count; ++i) {
+          const float distance = distance_(links.first[i]);
           if (distance < best.distance) {
-            best = {distance, list[i]};
+            best = {distance, links.first[i]};
             moved = true;
           }
         }
@@ -165,13 +148,12 @@ class Walk {
   }
 
   template <typename Consider>
-  void expand(const std::uint32_t* list, Consider&& consider) {
-    const std::size_t degree = GraphView::degree(list);
+  void expand(const Links& links, Consider&& consider) {
     std::uint32_t* fresh = scratch_.neighbours.data();
     std::size_t count = 0;
     // Without a branch: whether a neighbour was seen before cannot be predicted.
-    for (std::size_t i = 1; i <= degree; ++i) {
-      const std::uint32_t slot = list[i];
+    for (std::size_t i = 0; i < links.count; ++i) {
+      const std::uint32_t slot = links.first[i];
       fresh[count] = slot;
       count += scratch_.visited.visited(slot) ? 0 : 1;
       scratch_.visited.visit(slot);
@@ -184,7 +166,7 @@ class Walk {
     }
   }
 
-  const GraphView& graph_;
+  const Graph& graph_;
   const Distance& distance_;
   Scratch& scratch_;
 };

@@ -75,16 +75,23 @@ struct Scratch {
     return static_cast<float*>(std::align(line, count * sizeof(float), at, space));
   }
 
+  // `count` floats, not those of query.
+  float* row(std::size_t count) {
+    if (row_.size() < count) row_.resize(count);
+    return row_.data();
+  }
+
   std::size_t bytes() const {
     return visited.bytes() + (candidates.capacity() + admitted.capacity()) * sizeof(Candidate) +
            neighbours.capacity() * sizeof(std::uint32_t) + hits.capacity() * sizeof(Hit) +
-           query_.capacity() * sizeof(float);
+           (query_.capacity() + row_.capacity()) * sizeof(float);
   }
 
   std::size_t counted_bytes = 0;  // what the pool has counted of it
 
  private:
   std::vector<float> query_;
+  std::vector<float> row_;
 };
 
 // Any number of searches may hold one; at most twice the hardware's threads are kept when idle.

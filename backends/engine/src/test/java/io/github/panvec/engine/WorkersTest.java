@@ -1,0 +1,156 @@
+package io.github.panvec.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+class WorkersTest {
+  private final Set<Thread> threads = ConcurrentHashMap.newKeySet();
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private void assertThatOthersHaveEnded() {
+    assertThat(threads)
+        .allMatch(thread -> thread == Thread.currentThread() || !thread.isAlive());
+  }
+
+  @Test
+  void everyItemRunsOnce() {
+    for (int count : new int[] {0, 1, 15, 16, 17, 1000}) {
+      AtomicIntegerArray runs = new AtomicIntegerArray(count + 1);
+      Workers.run(count, 4, runs::incrementAndGet);
+      for (int i = 0; i < count; i++) {
+        assertThat(runs.get(i)).isEqualTo(1);
+      }
+      assertThat(runs.get(count)).isZero();
+    }
+  }
+
+  @Test
+  void fewItemsAndOneThreadStayOnTheCaller() {
+    Workers.run(15, 8, i -> threads.add(Thread.currentThread()));
+    Workers.run(1000, 1, i -> threads.add(Thread.currentThread()));
+    assertThat(threads).containsExactly(Thread.currentThread());
+  }
+
+  @Test
+  void asManyThreadsAsAllowedRunTogether() {
+    // Each waits for the others, so all four must be there at once.
+    CountDownLatch together = new CountDownLatch(4);
+    Workers.run(
+        64,
+        4,
+        i -> {
+          if (threads.add(Thread.currentThread())) {
+            together.countDown();
+          }
+          await(together);
+        });
+    assertThat(threads).hasSize(4).contains(Thread.currentThread());
+    assertThatOthersHaveEnded();
+  }
+
+  @Test
+  void theFailureOfTheEarliestItemIsThrownEvenWhenALaterOneFailedBefore() {
+    for (int round = 0; round < 50; round++) {
+      CountDownLatch laterFailed = new CountDownLatch(1);
+      assertThatThrownBy(
+              () ->
+                  Workers.run(
+                      64,
+                      2,
+                      i -> {
+                        threads.add(Thread.currentThread());
+                        if (i == 5) {
+                          await(laterFailed);
+                          throw new IllegalArgumentException("5");
+                        }
+                        if (i == 30) {
+                          laterFailed.countDown();
+                          throw new IllegalStateException("30");
+                        }
+                      }))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("5");
+      assertThatOthersHaveEnded();
+    }
+  }
+
+  @Test
+  void nothingLaterIsBegunAfterAFailure() {
+    AtomicIntegerArray runs = new AtomicIntegerArray(100);
+    assertThatThrownBy(
+            () ->
+                Workers.run(
+                    100,
+                    1,
+                    i -> {
+                      runs.incrementAndGet(i);
+                      if (i == 7) {
+                        throw new IllegalStateException("7");
+                      }
+                    }))
+        .hasMessage("7");
+    assertThat(runs.get(7)).isEqualTo(1);
+    assertThat(runs.get(8)).isZero();
+  }
+
+  @Test
+  void anErrorComesThroughAsItIs() {
+    Error error = new StackOverflowError("deep");
+    assertThatThrownBy(
+            () ->
+                Workers.run(
+                    64,
+                    4,
+                    i -> {
+                      throw error;
+                    }))
+        .isSameAs(error);
+  }
+
+  @Test
+  void anInterruptNeitherStopsTheItemsNorIsLost() {
+    AtomicIntegerArray runs = new AtomicIntegerArray(64);
+    Thread caller = Thread.currentThread();
+    try {
+      caller.interrupt();
+      Workers.run(
+          64,
+          2,
+          i -> {
+            threads.add(Thread.currentThread());
+            // The other thread is still at its first item when the caller has done all others.
+            while (Thread.currentThread() != caller && done(runs) < 63) {
+              Thread.onSpinWait();
+            }
+            runs.incrementAndGet(i);
+          });
+      assertThat(done(runs)).isEqualTo(64);
+      assertThatOthersHaveEnded();
+    } finally {
+      assertThat(Thread.interrupted()).isTrue();
+    }
+  }
+
+  private static int done(AtomicIntegerArray runs) {
+    int done = 0;
+    for (int i = 0; i < runs.length(); i++) {
+      done += runs.get(i);
+    }
+    return done;
+  }
+}

@@ -1,0 +1,71 @@
+package io.github.panvec.faiss;
+
+import io.github.panvec.Availability;
+import io.github.panvec.Capabilities;
+import io.github.panvec.IndexSpec;
+import io.github.panvec.Metric;
+import io.github.panvec.Parameter;
+import io.github.panvec.VectorIndex;
+import io.github.panvec.engine.ManagedIndex;
+import io.github.panvec.spi.VectorBackend;
+import java.util.EnumSet;
+import java.util.List;
+
+/**
+ * FAISS, in memory: exact scan, HNSW graphs, inverted lists, scalar and product quantisers, by the
+ * parameter {@code type}.
+ */
+public final class FaissBackend implements VectorBackend {
+  static final String NAME = "faiss";
+  static final String UPSTREAM_VERSION = "1.12.0";
+
+  /** For {@link java.util.ServiceLoader}. */
+  public FaissBackend() {}
+
+  @Override
+  public String name() {
+    return NAME;
+  }
+
+  @Override
+  public String upstreamVersion() {
+    return UPSTREAM_VERSION;
+  }
+
+  @Override
+  public Capabilities capabilities() {
+    return capabilities(true, false);
+  }
+
+  @Override
+  public Capabilities capabilities(IndexSpec spec) {
+    FaissParameters parameters = FaissParameters.of(spec);
+    return capabilities(parameters.type() != FaissType.FLAT, !parameters.keepVectors());
+  }
+
+  private static Capabilities capabilities(boolean approximate, boolean lossy) {
+    return new Capabilities(
+        EnumSet.allOf(Metric.class), 65_536, Integer.MAX_VALUE, approximate, lossy, false);
+  }
+
+  @Override
+  public List<Parameter> parameters() {
+    return FaissParameters.DECLARED;
+  }
+
+  @Override
+  public Availability availability() {
+    return FaissLibrary.INSTANCE.availability();
+  }
+
+  @Override
+  public VectorIndex create(IndexSpec spec) {
+    FaissParameters parameters = FaissParameters.of(spec);
+    FaissLibrary.INSTANCE.require();
+    return new ManagedIndex(
+        spec,
+        capabilities(spec),
+        new FaissSlotIndex(spec.metric(), spec.dimension(), parameters),
+        Math.toIntExact((Long) spec.parameters().get("threads")));
+  }
+}

@@ -1,0 +1,267 @@
+package io.github.panvec.faiss;
+
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_backlog;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_code_bytes;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_create;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_encode;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_exact;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_exact_slots;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_is_trained;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_link;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_max_level;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_memory_bytes;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_nlist;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_prepare;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_reserve;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_row;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_search;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_stage;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_train;
+
+import io.github.panvec.Metric;
+import io.github.panvec.SearchRequest;
+import io.github.panvec.bindings.faiss.PanvecFaiss;
+import io.github.panvec.engine.NativeSlotIndex;
+import io.github.panvec.engine.NativeStatus;
+import io.github.panvec.engine.SlotView;
+import io.github.panvec.spi.HitSegments;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** One index of libpanvec_faiss: one method per function of its header. */
+final class FaissSlotIndex extends NativeSlotIndex {
+  private final FaissParameters parameters;
+
+  FaissSlotIndex(Metric metric, int dimension, FaissParameters parameters) {
+    super(
+        dimension,
+        (handle, error, capacity) ->
+            panvec_faiss_create(
+                metric.ordinal(),
+                dimension,
+                parameters.type().ordinal(),
+                parameters.m(),
+                parameters.efConstruction(),
+                parameters.pqM(),
+                parameters.pqBits(),
+                parameters.keepVectors() ? 1 : 0,
+                parameters.seed(),
+                handle,
+                error,
+                capacity),
+        PanvecFaiss::panvec_faiss_free);
+    this.parameters = parameters;
+  }
+
+  private boolean isTrained() {
+    return panvec_faiss_is_trained(handle()) != 0;
+  }
+
+  @Override
+  public void check(SearchRequest request) {
+    int nlist = panvec_faiss_nlist(handle());
+    int nprobe = request.nprobeOr(1);
+    if (nlist > 0 && nprobe > nlist) {
+      throw new IllegalArgumentException(
+          "nprobe must be from 1 to nlist, which is " + nlist + ", not " + nprobe);
+    }
+  }
+
+  @Override
+  public void encode(long end, int threads) {
+    if (!isTrained() && end >= parameters.trainingRows()) {
+      train(MemorySegment.NULL, end, parameters.nlist(end, end), threads);
+    }
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment error = scratch.allocate(ERROR_BYTES);
+      NativeStatus.check(panvec_faiss_encode(handle(), end, threads, error, ERROR_BYTES), error);
+    }
+  }
+
+  @Override
+  public void train(MemorySegment sample, long count, long slots, int threads) {
+    if (!parameters.type().trains()) {
+      return;
+    }
+    if (isTrained()) {
+      throw new IllegalStateException("the index is trained already: its codes depend on it");
+    }
+    int nlist = parameters.nlist(Math.max(slots, count), count);
+    long least = parameters.leastTrainingRows(nlist);
+    if (count < least) {
+      throw new IllegalArgumentException(
+          parameters.type()
+              + " needs at least "
+              + least
+              + " vectors to train on ("
+              + parameters.trainingNeeds(nlist)
+              + "), not "
+              + count);
+    }
+    train(sample, count, nlist, threads);
+  }
+
+  private void train(MemorySegment sample, long count, int nlist, int threads) {
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment badRow = scratch.allocate(ValueLayout.JAVA_LONG);
+      MemorySegment badComponent = scratch.allocate(ValueLayout.JAVA_INT);
+      MemorySegment error = scratch.allocate(ERROR_BYTES);
+      int status =
+          panvec_faiss_train(
+              handle(), nlist, sample, count, threads, badRow, badComponent, error, ERROR_BYTES);
+      checkRows(status, sample, badRow, badComponent, 0, error);
+    }
+  }
+
+  @Override
+  public long backlog() {
+    return isTrained() ? panvec_faiss_backlog(handle()) : 0;
+  }
+
+  @Override
+  protected int prepare(long capacity, MemorySegment error) {
+    return panvec_faiss_prepare(handle(), capacity, error, ERROR_BYTES);
+  }
+
+  @Override
+  protected int reserve(long capacity, MemorySegment error) {
+    return panvec_faiss_reserve(handle(), capacity, error, ERROR_BYTES);
+  }
+
+  @Override
+  protected int stage(
+      long firstSlot,
+      MemorySegment rows,
+      long count,
+      MemorySegment badRow,
+      MemorySegment badComponent,
+      MemorySegment error) {
+    return panvec_faiss_stage(
+        handle(), firstSlot, rows, count, badRow, badComponent, error, ERROR_BYTES);
+  }
+
+  @Override
+  protected int link(
+      long firstSlot,
+      long count,
+      int threads,
+      MemorySegment yield,
+      long sliceNanos,
+      MemorySegment linked,
+      MemorySegment error) {
+    return panvec_faiss_link(
+        handle(), firstSlot, count, threads, yield, sliceNanos, linked, error, ERROR_BYTES);
+  }
+
+  @Override
+  protected int search(
+      SlotView view,
+      MemorySegment filter,
+      MemorySegment query,
+      int k,
+      SearchRequest request,
+      HitSegments hits,
+      MemorySegment count) {
+    return panvec_faiss_search(
+        handle(),
+        view.slotCount(),
+        view.deadPages(),
+        view.idPages(),
+        filter,
+        query,
+        k,
+        request.efSearchOr(parameters.efSearch()),
+        request.nprobeOr(parameters.nprobe(panvec_faiss_nlist(handle()))),
+        request.refineFactorOr(parameters.refineFactor()),
+        hits.ids(),
+        hits.distances(),
+        count,
+        hits.error(),
+        ERROR_BYTES);
+  }
+
+  @Override
+  protected int exact(
+      SlotView view,
+      long from,
+      long to,
+      MemorySegment filter,
+      MemorySegment query,
+      int k,
+      int finish,
+      HitSegments hits,
+      MemorySegment count) {
+    return panvec_faiss_exact(
+        handle(),
+        from,
+        to,
+        view.deadPages(),
+        view.idPages(),
+        filter,
+        query,
+        k,
+        finish,
+        hits.ids(),
+        hits.distances(),
+        count,
+        hits.error(),
+        ERROR_BYTES);
+  }
+
+  @Override
+  protected int exactSlots(
+      SlotView view,
+      MemorySegment slots,
+      long slotCount,
+      MemorySegment query,
+      int k,
+      int finish,
+      HitSegments hits,
+      MemorySegment count) {
+    return panvec_faiss_exact_slots(
+        handle(),
+        slots,
+        slotCount,
+        view.idPages(),
+        query,
+        k,
+        finish,
+        hits.ids(),
+        hits.distances(),
+        count,
+        hits.error(),
+        ERROR_BYTES);
+  }
+
+  @Override
+  protected int row(long slot, MemorySegment row, MemorySegment error) {
+    return panvec_faiss_row(handle(), slot, row, error, ERROR_BYTES);
+  }
+
+  @Override
+  public long memoryBytes() {
+    return panvec_faiss_memory_bytes(handle());
+  }
+
+  @Override
+  public Map<String, Object> details() {
+    Map<String, Object> details = new TreeMap<>();
+    FaissType type = parameters.type();
+    if (type.isGraph()) {
+      details.put("maxLevel", panvec_faiss_max_level(handle()));
+    }
+    if (type.trains()) {
+      details.put("trained", isTrained());
+    }
+    if (type.hasLists()) {
+      details.put("nlist", panvec_faiss_nlist(handle()));
+    }
+    if (type.isLossy()) {
+      details.put("codeBytes", panvec_faiss_code_bytes(handle()));
+    }
+    return details;
+  }
+}

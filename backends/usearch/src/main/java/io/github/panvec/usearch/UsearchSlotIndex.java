@@ -1,0 +1,193 @@
+package io.github.panvec.usearch;
+
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_code_bytes;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_create;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_exact;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_exact_slots;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_link;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_max_level;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_memory_bytes;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_prepare;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_reserve;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_row;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_search;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_stage;
+
+import io.github.panvec.Metric;
+import io.github.panvec.SearchRequest;
+import io.github.panvec.bindings.usearch.PanvecUsearch;
+import io.github.panvec.engine.NativeSlotIndex;
+import io.github.panvec.engine.SlotView;
+import io.github.panvec.spi.HitSegments;
+import java.lang.foreign.MemorySegment;
+import java.util.Map;
+
+/** One index of libpanvec_usearch: one method per function of its header. */
+final class UsearchSlotIndex extends NativeSlotIndex {
+  private final int efSearch;
+  private final int refineFactor;
+
+  /**
+   * @param efSearch for requests that have none
+   * @param refineFactor for requests that have none
+   */
+  UsearchSlotIndex(
+      Metric metric,
+      int dimension,
+      int quantization,
+      int m,
+      int efConstruction,
+      int efSearch,
+      int refineFactor,
+      boolean keepVectors) {
+    super(
+        dimension,
+        (handle, error, capacity) ->
+            panvec_usearch_create(
+                metric.ordinal(),
+                dimension,
+                quantization,
+                m,
+                efConstruction,
+                keepVectors ? 1 : 0,
+                handle,
+                error,
+                capacity),
+        PanvecUsearch::panvec_usearch_free);
+    this.efSearch = efSearch;
+    this.refineFactor = refineFactor;
+  }
+
+  @Override
+  protected int prepare(long capacity, MemorySegment error) {
+    return panvec_usearch_prepare(handle(), capacity, error, ERROR_BYTES);
+  }
+
+  @Override
+  protected int reserve(long capacity, MemorySegment error) {
+    return panvec_usearch_reserve(handle(), capacity, error, ERROR_BYTES);
+  }
+
+  @Override
+  protected int stage(
+      long firstSlot,
+      MemorySegment rows,
+      long count,
+      MemorySegment badRow,
+      MemorySegment badComponent,
+      MemorySegment error) {
+    return panvec_usearch_stage(
+        handle(), firstSlot, rows, count, badRow, badComponent, error, ERROR_BYTES);
+  }
+
+  @Override
+  protected int link(
+      long firstSlot,
+      long count,
+      int threads,
+      MemorySegment yield,
+      long sliceNanos,
+      MemorySegment linked,
+      MemorySegment error) {
+    return panvec_usearch_link(
+        handle(), firstSlot, count, threads, yield, sliceNanos, linked, error, ERROR_BYTES);
+  }
+
+  @Override
+  protected int search(
+      SlotView view,
+      MemorySegment filter,
+      MemorySegment query,
+      int k,
+      SearchRequest request,
+      HitSegments hits,
+      MemorySegment count) {
+    return panvec_usearch_search(
+        handle(),
+        view.slotCount(),
+        view.deadPages(),
+        view.idPages(),
+        filter,
+        query,
+        k,
+        request.efSearchOr(efSearch),
+        request.refineFactorOr(refineFactor),
+        hits.ids(),
+        hits.distances(),
+        count,
+        hits.error(),
+        ERROR_BYTES);
+  }
+
+  @Override
+  protected int exact(
+      SlotView view,
+      long from,
+      long to,
+      MemorySegment filter,
+      MemorySegment query,
+      int k,
+      int finish,
+      HitSegments hits,
+      MemorySegment count) {
+    return panvec_usearch_exact(
+        handle(),
+        from,
+        to,
+        view.deadPages(),
+        view.idPages(),
+        filter,
+        query,
+        k,
+        finish,
+        hits.ids(),
+        hits.distances(),
+        count,
+        hits.error(),
+        ERROR_BYTES);
+  }
+
+  @Override
+  protected int exactSlots(
+      SlotView view,
+      MemorySegment slots,
+      long slotCount,
+      MemorySegment query,
+      int k,
+      int finish,
+      HitSegments hits,
+      MemorySegment count) {
+    return panvec_usearch_exact_slots(
+        handle(),
+        slots,
+        slotCount,
+        view.idPages(),
+        query,
+        k,
+        finish,
+        hits.ids(),
+        hits.distances(),
+        count,
+        hits.error(),
+        ERROR_BYTES);
+  }
+
+  @Override
+  protected int row(long slot, MemorySegment row, MemorySegment error) {
+    return panvec_usearch_row(handle(), slot, row, error, ERROR_BYTES);
+  }
+
+  @Override
+  public long memoryBytes() {
+    return panvec_usearch_memory_bytes(handle());
+  }
+
+  @Override
+  public Map<String, Object> details() {
+    return Map.of(
+        "maxLevel",
+        panvec_usearch_max_level(handle()),
+        "codeBytes",
+        panvec_usearch_code_bytes(handle()));
+  }
+}

@@ -1,0 +1,236 @@
+package io.github.panvec.conformance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.panvec.DuplicateIdException;
+import io.github.panvec.Hit;
+import io.github.panvec.IdFilter;
+import io.github.panvec.IndexSpec;
+import io.github.panvec.InvalidVectorException;
+import io.github.panvec.Metric;
+import io.github.panvec.Panvec;
+import io.github.panvec.SearchBuffer;
+import io.github.panvec.SearchRequest;
+import io.github.panvec.SearchResult;
+import io.github.panvec.VectorIndex;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.random.RandomGenerator;
+import java.util.stream.DoubleStream;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * What is left of the contract where an index keeps codes in place of its vectors ({@code
+ * Capabilities.lossy()}). Extend it with a backend's name and the parameters that make it so.
+ */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+public abstract class CodesOnlyContract {
+  private static final int DIMENSION = 16;
+
+  /** For subclasses. */
+  protected CodesOnlyContract() {}
+
+  /** The backend under test, by name. */
+  protected abstract String backend();
+
+  /** Sets the parameters under test. */
+  protected abstract IndexSpec configure(IndexSpec defaults);
+
+  private IndexSpec spec(Metric metric) {
+    return configure(IndexSpec.of(backend(), DIMENSION, metric));
+  }
+
+  /** The metrics that an index with these parameters takes. */
+  protected Stream<Metric> metrics() {
+    return Stream.of(Metric.values())
+        .filter(
+            metric -> {
+              try {
+                return Panvec.capabilities(spec(metric)).metrics().contains(metric);
+              } catch (IllegalArgumentException notWithTheseParameters) {
+                return false;
+              }
+            });
+  }
+
+  private static Map<Long, float[]> gaussian(RandomGenerator random, int count) {
+    Map<Long, float[]> rows = new TreeMap<>();
+    for (long id = 0; id < count; id++) {
+      rows.put(id, TestVectors.gaussian(random, DIMENSION));
+    }
+    return rows;
+  }
+
+  private VectorIndex index(Metric metric, Map<Long, float[]> rows) {
+    VectorIndex index = Panvec.create(spec(metric));
+    index.addAll(
+        rows.keySet().stream().mapToLong(Long::longValue).toArray(),
+        TestVectors.flat(rows.values().toArray(float[][]::new)));
+    return index;
+  }
+
+  @Test
+  void capabilitiesSaySoBeforehand() {
+    Metric metric = metrics().findFirst().orElseThrow();
+    assertThat(Panvec.capabilities(spec(metric)).lossy()).isTrue();
+    try (VectorIndex index = Panvec.create(spec(metric))) {
+      assertThat(index.capabilities()).isEqualTo(Panvec.capabilities(spec(metric)));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("metrics")
+  void whatNeedsTheVectorsIsRefusedNamingTheSpec(Metric metric) {
+    RandomGenerator random = TestVectors.random();
+    float[] query = TestVectors.gaussian(random, DIMENSION);
+    for (int count : new int[] {1, 100}) {
+      try (VectorIndex index = index(metric, gaussian(random, count))) {
+        SearchRequest exact = SearchRequest.of(query, 5).exact();
+        SearchBuffer buffer = SearchBuffer.allocate(DIMENSION, 5);
+        for (Runnable call :
+            List.<Runnable>of(
+                () -> index.get(0),
+                () -> index.get(123_456),
+                () -> index.search(exact),
+                () -> index.search(exact.filter(IdFilter.in(0))),
+                () -> index.search(exact, buffer),
+                () -> index.searchAll(exact))) {
+          assertThatThrownBy(call::run)
+              .isInstanceOf(UnsupportedOperationException.class)
+              .hasMessageContaining("float32 vectors")
+              .hasMessageContaining("keepVectors=false");
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("metrics")
+  void searchesReturnMinKMatchesAtAnySelectivity(Metric metric) {
+    int count = 2000;
+    RandomGenerator random = TestVectors.random();
+    Map<Long, float[]> rows = gaussian(random, count);
+    try (VectorIndex index = index(metric, rows)) {
+      for (long id = 0; id < count; id += 5) {
+        assertThat(index.remove(id)).isTrue();
+        rows.remove(id);
+      }
+      for (int share : new int[] {1, 2, 20, 400, 3000}) {
+        long[] ids = LongStream.range(0, count).filter(id -> id % share == share / 2).toArray();
+        IdFilter filter = IdFilter.in(ids);
+        int matches = (int) rows.keySet().stream().filter(filter::test).count();
+        for (int k : new int[] {1, 10, 50, count}) {
+          float[] query = TestVectors.gaussian(random, DIMENSION);
+          SearchResult result = index.search(SearchRequest.of(query, k).filter(filter));
+          assertThat(result.count()).as("k %d, 1 in %d", k, share).isEqualTo(Math.min(k, matches));
+          assertThat(result.hits())
+              .allMatch(hit -> filter.test(hit.id()) && rows.containsKey(hit.id()));
+          assertThat(result.ids()).doesNotHaveDuplicates();
+          assertInOrder(result);
+        }
+      }
+    }
+  }
+
+  private static void assertInOrder(SearchResult result) {
+    for (int i = 1; i < result.count(); i++) {
+      float before = result.distance(i - 1);
+      assertThat(result.distance(i)).isFinite().isGreaterThanOrEqualTo(before);
+      if (result.distance(i) == before) {
+        assertThat(result.id(i)).isGreaterThan(result.id(i - 1));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("metrics")
+  void anIdHasOneDistanceWhateverWayItWasFound(Metric metric) {
+    RandomGenerator random = TestVectors.random();
+    try (VectorIndex index = index(metric, gaussian(random, 1000))) {
+      for (int q = 0; q < 5; q++) {
+        float[] query = TestVectors.gaussian(random, DIMENSION);
+        SearchResult all = index.search(query, 1000);
+        Map<Long, Float> scanned = new TreeMap<>();
+        for (Hit hit : all.hits()) {
+          scanned.put(hit.id(), hit.distance());
+        }
+        for (Hit hit : index.search(query, 10).hits()) {
+          assertThat(hit.distance()).isEqualTo(scanned.get(hit.id()));
+          SearchRequest alone = SearchRequest.of(query, 1).filter(IdFilter.in(hit.id()));
+          assertThat(index.search(alone).hits()).containsExactly(hit);
+        }
+        assertThat(index.searchAll(query, 10).get(0).hits())
+            .isEqualTo(index.search(query, 10).hits());
+      }
+    }
+  }
+
+  /** Coarse codes shrink distances, but those that are near have to stay near. */
+  @ParameterizedTest
+  @MethodSource("metrics")
+  void distancesRiseAndFallWithThoseOfTheVectors(Metric metric) {
+    RandomGenerator random = TestVectors.random();
+    Map<Long, float[]> rows = gaussian(random, 1000);
+    try (VectorIndex index = index(metric, rows)) {
+      for (int q = 0; q < 5; q++) {
+        float[] query = TestVectors.gaussian(random, DIMENSION);
+        float[] storedQuery = Reference.stored(metric, query);
+        List<Hit> hits = index.search(query, 1000).hits();
+        double[] reported = hits.stream().mapToDouble(Hit::distance).toArray();
+        double[] expected =
+            hits.stream()
+                .map(hit -> Reference.stored(metric, rows.get(hit.id())))
+                .mapToDouble(row -> Reference.distance(metric, storedQuery, row))
+                .toArray();
+        assertThat(correlation(reported, expected)).isGreaterThan(0.6);
+      }
+    }
+  }
+
+  private static double correlation(double[] a, double[] b) {
+    double meanA = DoubleStream.of(a).average().orElseThrow();
+    double meanB = DoubleStream.of(b).average().orElseThrow();
+    double both = 0;
+    double varianceA = 0;
+    double varianceB = 0;
+    for (int i = 0; i < a.length; i++) {
+      both += (a[i] - meanA) * (b[i] - meanB);
+      varianceA += (a[i] - meanA) * (a[i] - meanA);
+      varianceB += (b[i] - meanB) * (b[i] - meanB);
+    }
+    return both / Math.sqrt(varianceA * varianceB);
+  }
+
+  @ParameterizedTest
+  @MethodSource("metrics")
+  void writesKeepTheirContract(Metric metric) {
+    RandomGenerator random = TestVectors.random();
+    Map<Long, float[]> rows = gaussian(random, 300);
+    try (VectorIndex index = index(metric, rows)) {
+      assertThatThrownBy(() -> index.add(7, rows.get(7L))).isInstanceOf(DuplicateIdException.class);
+      float[] bad = TestVectors.gaussian(random, 2 * DIMENSION);
+      bad[DIMENSION + 3] = Float.NaN;
+      assertThatThrownBy(() -> index.addAll(new long[] {1000, 1001}, bad))
+          .isInstanceOf(InvalidVectorException.class)
+          .hasMessageContaining("row 1")
+          .hasMessageContaining("component 3");
+      assertThat(index.size()).isEqualTo(300);
+      assertThat(index.contains(1000)).isFalse();
+      index.upsert(7, TestVectors.scaled(rows.get(8L), 1.01f));
+      index.add(1000, rows.get(9L));
+      assertThat(index.size()).isEqualTo(301);
+      assertThat(index.search(rows.get(7L), 301).ids()).contains(7, 1000).doesNotHaveDuplicates();
+      for (long id = 0; id < 300; id++) {
+        assertThat(index.remove(id)).isTrue();
+      }
+      assertThat(index.search(rows.get(9L), 5).ids()).containsExactly(1000);
+    }
+  }
+}

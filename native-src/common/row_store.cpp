@@ -1,0 +1,57 @@
+#include "row_store.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <string>
+
+#include "status.hpp"
+#include "vector_check.hpp"
+
+namespace panvec {
+
+bool store_row(Metric metric, const float* row, std::size_t dim, float* stored, double& max_norm,
+               std::int64_t& bad_component) {
+  std::memcpy(stored, row, dim * sizeof(float));
+  bad_component = first_non_finite(stored, dim);
+  if (bad_component >= 0) return false;
+  if (metric == Metric::kCosine && !reference_unit(stored, dim, stored)) return false;
+  if (metric == Metric::kDot) {
+    max_norm = std::max(max_norm, std::sqrt(reference_dot(stored, stored, dim)) * (1.0 + 1e-9));
+  }
+  return true;
+}
+
+void fail_stage(const BadRow& bad, const float* stored, std::int64_t* bad_row, std::int32_t* bad_component) {
+  if (bad_row != nullptr) *bad_row = bad.row;
+  if (bad_component != nullptr) *bad_component = static_cast<std::int32_t>(bad.component);
+  fail(PANVEC_INVALID_VECTOR,
+       "row " + std::to_string(bad.row) + ": " + describe_bad_component(stored, bad.component));
+}
+
+RowStore::RowStore(Metric metric, std::size_t dim)
+    : metric_(metric), dim_(dim), max_row_norm_(initial_max_row_norm(metric)) {}
+
+void RowStore::reserve(std::size_t capacity) {
+  const std::size_t row_bytes = dim_ * sizeof(float);
+  if (capacity > std::numeric_limits<std::size_t>::max() / row_bytes) throw std::bad_alloc();
+  if (capacity * row_bytes > block_.size()) block_.grow(capacity * row_bytes);
+}
+
+bool RowStore::stage(std::int64_t first_slot, const float* rows, std::int64_t count, BadRow& bad) {
+  double max_norm = max_row_norm();
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto slot = static_cast<std::size_t>(first_slot + i);
+    auto* stored = reinterpret_cast<float*>(block_.data() + slot * dim_ * sizeof(float));
+    bad.row = i;
+    if (!store_row(metric_, rows + static_cast<std::size_t>(i) * dim_, dim_, stored, max_norm, bad.component)) {
+      return false;
+    }
+  }
+  max_row_norm_.store(max_norm, std::memory_order_relaxed);
+  return true;
+}
+
+}  // namespace panvec

@@ -1,0 +1,54 @@
+// The float32 rows of an index, by slot: checked on the way in, unit vectors for COSINE.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "exact_scan.hpp"
+#include "growing_block.hpp"
+#include "panvec_kernels.hpp"
+
+namespace panvec {
+
+struct BadRow {
+  std::int64_t row = -1;
+  std::int64_t component = -1;  // -1: the vector is zero
+};
+
+class RowStore {
+ public:
+  RowStore(Metric metric, std::size_t dim);
+
+  Metric metric() const { return metric_; }
+  std::size_t dim() const { return dim_; }
+  SlotRows rows() const { return {block_.data(), dim_ * sizeof(float), dim_}; }
+  // At least the norm of every row staged so far.
+  double max_row_norm() const { return max_row_norm_.load(std::memory_order_relaxed); }
+  std::size_t bytes() const { return block_.size(); }
+
+  // Room for `capacity` rows; strong guarantee, quick. Exclusive.
+  void reserve(std::size_t capacity);
+  // Writes rows at slots that nobody reads yet; the first row that cannot be stored ends it. A writer's.
+  bool stage(std::int64_t first_slot, const float* rows, std::int64_t count, BadRow& bad);
+
+ private:
+  Metric metric_;
+  std::size_t dim_;
+  std::atomic<double> max_row_norm_;
+  GrowingBlock block_;
+};
+
+// Stores one row at `stored`: copies, checks, normalises for COSINE, and raises max_norm for DOT. The copy is what is
+// checked: the caller may change its memory meanwhile. False with bad_component when it cannot be stored.
+bool store_row(Metric metric, const float* row, std::size_t dim, float* stored, double& max_norm,
+               std::int64_t& bad_component);
+
+// What max_row_norm starts from. The components of a unit vector are off by a relative 2^-24 each, so its norm is too.
+constexpr double initial_max_row_norm(Metric metric) { return metric == Metric::kCosine ? 1.0 + 1e-6 : 0.0; }
+
+// How panvec_x_stage ends when a row is bad. `stored` is the row as it was checked.
+[[noreturn]] void fail_stage(const BadRow& bad, const float* stored, std::int64_t* bad_row,
+                             std::int32_t* bad_component);
+
+}  // namespace panvec

@@ -1,0 +1,37 @@
+#include "clustering.hpp"
+
+#include <faiss/Clustering.h>
+
+#include "parallel.hpp"
+#include "slot_levels.hpp"
+
+namespace panvec {
+
+void SlicedFlat::search(faiss::idx_t n, const float* x, faiss::idx_t k, float* distances, faiss::idx_t* labels,
+                        const faiss::SearchParameters* parameters) const {
+  constexpr std::int64_t slice = 1024;
+  parallel_slices(n, slice, threads_, [&](std::int64_t begin, std::int64_t end, unsigned) {
+    IndexFlat::search(end - begin, x + begin * d, k, distances + begin * k, labels + begin * k, parameters);
+    // Without a label, split_clusters could look for a cluster to split for ever.
+    for (std::int64_t i = begin * k; i < end * k; ++i) {
+      if (labels[i] < 0) labels[i] = 0;
+    }
+  });
+}
+
+std::vector<float> k_means(const RowBatch& batch, std::size_t count, faiss::MetricType metric, int iterations,
+                           unsigned threads, std::uint64_t seed) {
+  faiss::ClusteringParameters parameters;
+  parameters.niter = iterations;
+  parameters.spherical = metric == faiss::METRIC_INNER_PRODUCT;
+  parameters.seed = static_cast<int>(mixed(seed, count) & 0x3fffffff);
+  // The caller has chosen the rows; FAISS is neither to choose again nor to warn on stderr.
+  parameters.min_points_per_centroid = 1;
+  parameters.max_points_per_centroid = static_cast<int>(batch.count / count + 1);
+  faiss::Clustering clustering(static_cast<int>(batch.dim), static_cast<int>(count), parameters);
+  SlicedFlat index(batch.dim, metric, threads);
+  clustering.train(static_cast<faiss::idx_t>(batch.count), batch.rows, index);
+  return std::move(clustering.centroids);
+}
+
+}  // namespace panvec

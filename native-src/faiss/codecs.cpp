@@ -1,0 +1,80 @@
+#include "codecs.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "clustering.hpp"
+#include "parallel.hpp"
+
+namespace panvec {
+namespace {
+
+float greatest_magnitude(const float* rows, std::size_t components) {
+  float greatest = 0;
+  for (std::size_t i = 0; i < components; ++i) greatest = std::max(greatest, std::fabs(rows[i]));
+  return greatest;
+}
+
+float cut_off(float x) { return std::max(-Scaling::kLimit, std::min(x, Scaling::kLimit)); }
+
+}  // namespace
+
+Scaling Scaling::for_rows(const float* rows, std::size_t components) {
+  // Within it, squares neither overflow nor vanish, and a snapshot holds what FAISS itself would have written.
+  constexpr int usual_exponent = 30;
+  Scaling scaling;
+  const float greatest = greatest_magnitude(rows, components);
+  if (greatest == 0) return scaling;
+  const int exponent = std::ilogb(greatest);
+  if (std::abs(exponent) <= usual_exponent) return scaling;
+  const int shift = std::max(-126, std::min(exponent, 126));
+  scaling.factor_ = std::ldexp(1.0f, -shift);
+  scaling.inverse_ = std::ldexp(1.0f, shift);
+  return scaling;
+}
+
+const float* Scaling::apply(const float* rows, std::size_t components, std::vector<float>& buffer) const {
+  if (is_identity() && greatest_magnitude(rows, components) <= kLimit) return rows;
+  buffer.assign(rows, rows + components);
+  apply_to(buffer.data(), components);
+  return buffer.data();
+}
+
+void Scaling::apply_to(float* row, std::size_t components) const {
+  for (std::size_t i = 0; i < components; ++i) row[i] = cut_off(row[i] * factor_);
+}
+
+void Scaling::undo(float* row, std::size_t components) const {
+  if (is_identity()) return;
+  for (std::size_t i = 0; i < components; ++i) row[i] *= inverse_;
+}
+
+ScalarCodec::ScalarCodec(std::size_t dim) : quantizer_(dim, faiss::ScalarQuantizer::QT_8bit) {}
+
+void ScalarCodec::train(const float* rows, std::size_t count, unsigned, std::uint64_t) {
+  quantizer_.train(count, rows);
+  coder_.reset(quantizer_.select_quantizer());
+}
+
+ProductCodec::ProductCodec(std::size_t dim, std::size_t m, std::size_t bits) : quantizer_(dim, m, bits) {}
+
+std::size_t ProductCodec::useful_rows() const { return kRowsPerCentroid * quantizer_.ksub; }
+
+// ProductQuantizer::train goes through the parts one after the other.
+void ProductCodec::train(const float* rows, std::size_t count, unsigned threads, std::uint64_t seed) {
+  const std::size_t dim = quantizer_.d, part_dim = quantizer_.dsub, centroids = quantizer_.ksub;
+  parallel_slices(static_cast<std::int64_t>(quantizer_.M), 1, threads, [&](std::int64_t part, std::int64_t, unsigned) {
+    const auto m = static_cast<std::size_t>(part);
+    std::vector<float> parts(count * part_dim);
+    for (std::size_t i = 0; i < count; ++i) {
+      std::memcpy(&parts[i * part_dim], rows + i * dim + m * part_dim, part_dim * sizeof(float));
+    }
+    constexpr int iterations = 25;  // as ProductQuantizer
+    const std::vector<float> found =
+        k_means({parts.data(), count, part_dim}, centroids, faiss::METRIC_L2, iterations, 1, seed);
+    quantizer_.set_params(found.data(), static_cast<int>(m));
+  });
+}
+
+}  // namespace panvec

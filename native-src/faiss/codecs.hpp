@@ -1,0 +1,94 @@
+// Vectors as short codes: FAISS's quantisers, with the arithmetic kept away from overflow.
+#pragma once
+
+#include <omp.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <faiss/impl/ProductQuantizer.h>
+#include <faiss/impl/ScalarQuantizer.h>
+
+#include "panvec_kernels.hpp"
+
+namespace panvec {
+
+// What the quantisers get to see: rows of absurd size are multiplied by a power of two and cut off, so that squares and
+// their sums stay finite. Rows as users have them pass unchanged, whole slices of them without a copy.
+class Scaling {
+ public:
+  // Components beyond it, after scaling, are cut off: 65,536 squares of it, and sums of a few such, are finite.
+  static constexpr float kLimit = 0x1p50f;
+
+  Scaling() = default;
+  static Scaling for_rows(const float* rows, std::size_t components);
+
+  bool is_identity() const { return factor_ == 1.0f; }
+  // `rows` themselves when nothing changes, otherwise a copy in `buffer`.
+  const float* apply(const float* rows, std::size_t components, std::vector<float>& buffer) const;
+  void apply_to(float* row, std::size_t components) const;
+  void undo(float* row, std::size_t components) const;
+
+ private:
+  float factor_ = 1.0f;
+  float inverse_ = 1.0f;
+};
+
+class Codec {
+ public:
+  virtual ~Codec() = default;
+
+  virtual std::size_t code_bytes() const = 0;
+  virtual std::size_t memory_bytes() const = 0;
+  // How many rows training makes use of.
+  virtual std::size_t useful_rows() const = 0;
+  // On this thread and others, which need the stack of a BLAS.
+  virtual void train(const float* rows, std::size_t count, unsigned threads, std::uint64_t seed) = 0;
+  virtual void encode(const float* row, std::uint8_t* code) const = 0;
+  virtual void decode(const std::uint8_t* code, float* row) const = 0;
+};
+
+// 8 bits for each component, between the least and the greatest of the training rows.
+class ScalarCodec final : public Codec {
+ public:
+  explicit ScalarCodec(std::size_t dim);
+
+  std::size_t code_bytes() const override { return quantizer_.code_size; }
+  std::size_t memory_bytes() const override {
+    return sizeof(ScalarCodec) + quantizer_.trained.capacity() * sizeof(float);
+  }
+  std::size_t useful_rows() const override { return 100000; }  // as IndexIVFScalarQuantizer
+  void train(const float* rows, std::size_t count, unsigned threads, std::uint64_t seed) override;
+  void encode(const float* row, std::uint8_t* code) const override { coder_->encode_vector(row, code); }
+  void decode(const std::uint8_t* code, float* row) const override { coder_->decode_vector(code, row); }
+
+  const faiss::ScalarQuantizer& quantizer() const { return quantizer_; }
+
+ private:
+  faiss::ScalarQuantizer quantizer_;
+  std::unique_ptr<faiss::ScalarQuantizer::SQuantizer> coder_;
+};
+
+// The vector cut into `m` parts of equal length, each the nearest of 2^bits centroids.
+class ProductCodec final : public Codec {
+ public:
+  ProductCodec(std::size_t dim, std::size_t m, std::size_t bits);
+
+  std::size_t code_bytes() const override { return quantizer_.code_size; }
+  std::size_t memory_bytes() const override {
+    return sizeof(ProductCodec) + quantizer_.centroids.capacity() * sizeof(float);
+  }
+  std::size_t useful_rows() const override;
+  void train(const float* rows, std::size_t count, unsigned threads, std::uint64_t seed) override;
+  void encode(const float* row, std::uint8_t* code) const override { quantizer_.compute_code(row, code); }
+  void decode(const std::uint8_t* code, float* row) const override { quantizer_.decode(code, row); }
+
+  const faiss::ProductQuantizer& quantizer() const { return quantizer_; }
+
+ private:
+  faiss::ProductQuantizer quantizer_;
+};
+
+}  // namespace panvec

@@ -1,0 +1,1097 @@
+// The whole C interface: recall, training, versions and filters, bad input, failures half-way, searches beside writing.
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <numeric>
+#include <random>
+#include <set>
+#include <shared_mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#if defined(__linux__)
+#include <pthread.h>
+#endif
+
+#include "check.hpp"
+#include "panvec_faiss.h"
+#include "panvec_kernels.hpp"
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Allocations, on whatever thread, fail once the countdown has run out; below zero there is none.
+
+namespace {
+std::atomic<std::int64_t> allocations_left{-1};
+
+void* allocate(std::size_t bytes) {
+  if (allocations_left.load(std::memory_order_relaxed) >= 0 && allocations_left.fetch_sub(1) <= 0) {
+    allocations_left.store(0);
+    throw std::bad_alloc();
+  }
+  if (void* block = std::malloc(bytes == 0 ? 1 : bytes)) return block;
+  throw std::bad_alloc();
+}
+}  // namespace
+
+void* operator new(std::size_t bytes) { return allocate(bytes); }
+void* operator new[](std::size_t bytes) { return allocate(bytes); }
+// Not inlined: gcc would warn of a free that meets a pointer from operator new.
+__attribute__((noinline)) void operator delete(void* block) noexcept { std::free(block); }
+__attribute__((noinline)) void operator delete[](void* block) noexcept { std::free(block); }
+__attribute__((noinline)) void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+__attribute__((noinline)) void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
+
+// Under the address sanitizer a request for too much memory is to be answered, not fatal.
+extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
+
+namespace {
+
+constexpr std::uint32_t kSeed = 20261121;
+constexpr std::int64_t kSlotsPerPage = 32768;
+
+char error_text[512];
+
+void ok(std::int32_t status) {
+  if (status != PANVEC_OK) panvec::check::failed(__FILE__, __LINE__, std::string("unexpected: ") + error_text);
+}
+
+struct Type {
+  std::int32_t number;
+  const char* name;
+  bool trained;
+  bool lossy;
+  bool lists;
+  bool graph;
+};
+constexpr Type kTypes[] = {
+    {PANVEC_FAISS_FLAT, "flat", false, false, false, false},
+    {PANVEC_FAISS_HNSW, "hnsw", false, false, false, true},
+    {PANVEC_FAISS_HNSW_SQ8, "hnsw_sq8", true, true, false, true},
+    {PANVEC_FAISS_IVF_FLAT, "ivf_flat", true, false, true, false},
+    {PANVEC_FAISS_IVF_SQ8, "ivf_sq8", true, true, true, false},
+    {PANVEC_FAISS_IVF_PQ, "ivf_pq", true, true, true, false},
+    {PANVEC_FAISS_PQ, "pq", true, true, false, false},
+    {PANVEC_FAISS_SQ8, "sq8", true, true, false, false},
+};
+
+struct Options {
+  std::int32_t m = 16;
+  std::int32_t ef_construction = 100;
+  std::int32_t pq_m = 0;  // 0: dim / 4
+  std::int32_t pq_bits = 8;
+  std::int32_t keep_vectors = 1;
+  std::int64_t seed = 42;
+};
+
+// How wide a search looks.
+struct Width {
+  std::int32_t ef_search = 100;
+  std::int32_t nprobe = 8;
+  std::int32_t refine_factor = 8;
+};
+
+// An index with the version that an engine would keep for it: ids, dead slots, counts.
+class Index {
+ public:
+  Index(std::int32_t metric, std::size_t dim, const Type& type, const Options& options = {})
+      : dim_(dim), metric_(metric), type_(type) {
+    const auto d = static_cast<std::int32_t>(dim);
+    const std::int32_t pq_m = options.pq_m > 0 ? options.pq_m : d % 4 == 0 ? d / 4 : d;
+    panvec_faiss* made = nullptr;
+    ok(panvec_faiss_create(metric, d, type.number, options.m, options.ef_construction, pq_m, options.pq_bits,
+                           options.keep_vectors, options.seed, &made, error_text, sizeof error_text));
+    handle_.reset(made);
+  }
+
+  panvec_faiss* handle() const { return handle_.get(); }
+  const Type& type() const { return type_; }
+  std::int64_t slots() const { return slot_count_; }
+  std::int32_t metric() const { return metric_; }
+  std::size_t dim() const { return dim_; }
+  const std::int64_t* const* id_pages() const { return id_pages_.data(); }
+  const std::uint64_t* const* dead_pages() const { return dead_.empty() ? nullptr : dead_pages_.data(); }
+  bool is_dead(std::int64_t slot) const { return dead_.count(slot) != 0; }
+  static std::int64_t id_of(std::int64_t slot) { return 1000000 - 7 * slot; }
+
+  void reserve(std::int64_t capacity) {
+    ok(panvec_faiss_prepare(handle(), capacity, error_text, sizeof error_text));
+    ok(panvec_faiss_reserve(handle(), capacity, error_text, sizeof error_text));
+    while (static_cast<std::int64_t>(ids_.size()) * kSlotsPerPage < capacity) {
+      const auto first = static_cast<std::int64_t>(ids_.size()) * kSlotsPerPage;
+      ids_.push_back(std::make_unique<std::int64_t[]>(kSlotsPerPage));
+      for (std::int64_t i = 0; i < kSlotsPerPage; ++i) ids_.back()[i] = id_of(first + i);
+      id_pages_.push_back(ids_.back().get());
+      dead_pages_.push_back(nullptr);
+    }
+  }
+
+  void add(const std::vector<float>& rows, std::int32_t threads = 1) {
+    const auto count = static_cast<std::int64_t>(rows.size() / dim_);
+    reserve(slot_count_ + count);
+    stage(rows);
+    ok(panvec_faiss_encode(handle(), slot_count_ + count, threads, error_text, sizeof error_text));
+    std::int64_t linked = 0;
+    ok(panvec_faiss_link(handle(), slot_count_, count, threads, nullptr, 0, &linked, error_text, sizeof error_text));
+    CHECK_EQUAL(count, linked);
+    slot_count_ += count;
+  }
+
+  void stage(const std::vector<float>& rows) {
+    std::int64_t row = -7;
+    std::int32_t component = -7;
+    ok(panvec_faiss_stage(handle(), slot_count_, rows.data(), static_cast<std::int64_t>(rows.size() / dim_), &row,
+                          &component, error_text, sizeof error_text));
+  }
+
+  // On its own rows, and catches up.
+  void train(std::int32_t nlist, std::int32_t threads = 1) {
+    if (!type_.trained) return;
+    std::int64_t row;
+    std::int32_t component;
+    ok(panvec_faiss_train(handle(), nlist, nullptr, slot_count_, threads, &row, &component, error_text,
+                          sizeof error_text));
+    CHECK_EQUAL(slot_count_, panvec_faiss_backlog(handle()));
+    catch_up(threads);
+  }
+
+  void catch_up(std::int32_t threads = 1) {
+    std::int64_t linked = -1;
+    ok(panvec_faiss_encode(handle(), slot_count_, threads, error_text, sizeof error_text));
+    ok(panvec_faiss_link(handle(), slot_count_, 0, threads, nullptr, 0, &linked, error_text, sizeof error_text));
+    CHECK_EQUAL(std::int64_t{0}, linked);
+    CHECK_EQUAL(std::int64_t{0}, panvec_faiss_backlog(handle()));
+  }
+
+  void publish(std::int64_t count) { slot_count_ += count; }
+
+  void kill(std::int64_t slot) {
+    dead_.insert(slot);
+    const auto page = static_cast<std::size_t>(slot / kSlotsPerPage);
+    if (dead_pages_[page] == nullptr) {
+      dead_words_.push_back(std::make_unique<std::uint64_t[]>(kSlotsPerPage / 64));
+      dead_pages_[page] = dead_words_.back().get();
+    }
+    const std::int64_t at = slot % kSlotsPerPage;
+    const_cast<std::uint64_t*>(dead_pages_[page])[at / 64] |= std::uint64_t{1} << (at % 64);
+  }
+
+  std::vector<float> row(std::int64_t slot) const {
+    std::vector<float> row(dim_);
+    ok(panvec_faiss_row(handle(), slot, row.data(), error_text, sizeof error_text));
+    return row;
+  }
+
+ private:
+  struct Free {
+    void operator()(panvec_faiss* index) const { panvec_faiss_free(index); }
+  };
+
+  std::unique_ptr<panvec_faiss, Free> handle_;
+  std::size_t dim_;
+  std::int32_t metric_;
+  Type type_;
+  std::int64_t slot_count_ = 0;
+  std::set<std::int64_t> dead_;
+  std::vector<std::unique_ptr<std::int64_t[]>> ids_;
+  std::vector<std::unique_ptr<std::uint64_t[]>> dead_words_;
+  std::vector<const std::int64_t*> id_pages_;
+  std::vector<const std::uint64_t*> dead_pages_;
+};
+
+using Hits = std::vector<std::pair<float, std::int64_t>>;
+
+Hits search(const Index& index, const float* query, std::int32_t k, const Width& width = {},
+            const std::uint64_t* filter = nullptr) {
+  std::vector<std::int64_t> ids(static_cast<std::size_t>(k));
+  std::vector<float> distances(static_cast<std::size_t>(k));
+  std::int32_t count = -1;
+  ok(panvec_faiss_search(index.handle(), index.slots(), index.dead_pages(), index.id_pages(), filter, query, k,
+                         width.ef_search, width.nprobe, width.refine_factor, ids.data(), distances.data(), &count,
+                         error_text, sizeof error_text));
+  CHECK(count >= 0 && count <= k);
+  Hits hits;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) hits.emplace_back(distances[i], ids[i]);
+  CHECK(std::is_sorted(hits.begin(), hits.end()));
+  CHECK(std::adjacent_find(hits.begin(), hits.end()) == hits.end());
+  return hits;
+}
+
+Hits exact(const Index& index, const float* query, std::int32_t k, const std::uint64_t* filter = nullptr,
+           std::int64_t slice = std::numeric_limits<std::int32_t>::max()) {
+  std::vector<std::int64_t> ids(static_cast<std::size_t>(k));
+  std::vector<float> distances(static_cast<std::size_t>(k));
+  std::int32_t count = 0;
+  for (std::int64_t from = 0; from == 0 || from < index.slots(); from += slice) {
+    const std::int64_t to = std::min(index.slots(), from + slice);
+    ok(panvec_faiss_exact(index.handle(), from, to, index.dead_pages(), index.id_pages(), filter, query, k,
+                          to == index.slots() ? 1 : 0, ids.data(), distances.data(), &count, error_text,
+                          sizeof error_text));
+  }
+  Hits hits;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) hits.emplace_back(distances[i], ids[i]);
+  return hits;
+}
+
+// All live and allowed slots by (reference distance, id), by way of the stored rows.
+Hits brute_force(const Index& index, const std::vector<float>& query, std::int32_t k,
+                 const std::uint64_t* filter = nullptr) {
+  std::vector<float> q = query;
+  if (index.metric() == PANVEC_COSINE) CHECK(panvec::reference_unit(q.data(), q.size(), q.data()));
+  Hits hits;
+  for (std::int64_t slot = 0; slot < index.slots(); ++slot) {
+    if (index.is_dead(slot) || (filter != nullptr && ((filter[slot / 64] >> (slot % 64)) & 1) == 0)) continue;
+    hits.emplace_back(panvec::reference_distance(static_cast<panvec::Metric>(index.metric()), q.data(),
+                                                 index.row(slot).data(), q.size()),
+                      Index::id_of(slot));
+  }
+  std::sort(hits.begin(), hits.end());
+  if (hits.size() > static_cast<std::size_t>(k)) hits.resize(static_cast<std::size_t>(k));
+  return hits;
+}
+
+std::vector<float> gaussian(std::size_t count, std::size_t dim, std::mt19937& random) {
+  std::normal_distribution<float> normal;
+  std::vector<float> v(count * dim);
+  for (float& x : v) x = normal(random);
+  return v;
+}
+
+// Points around 20 centres, which those of a query belong to as well.
+std::vector<float> clustered(std::size_t count, std::size_t dim, std::mt19937& random) {
+  std::mt19937 fixed(kSeed);
+  const std::vector<float> centres = gaussian(20, dim, fixed);
+  std::vector<float> v = gaussian(count, dim, random);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t centre = random() % 20;
+    for (std::size_t j = 0; j < dim; ++j) v[i * dim + j] = centres[centre * dim + j] + 0.2f * v[i * dim + j];
+  }
+  return v;
+}
+
+std::vector<float> some(const std::vector<float>& rows, std::size_t from, std::size_t to, std::size_t dim) {
+  return {rows.begin() + static_cast<std::ptrdiff_t>(from * dim), rows.begin() + static_cast<std::ptrdiff_t>(to * dim)};
+}
+
+std::vector<float> one(const std::vector<float>& rows, std::size_t at, std::size_t dim) {
+  return some(rows, at, at + 1, dim);
+}
+
+// The share of the true k hits, counting equal distances as hits.
+double recall(const Hits& truth, const Hits& hits) {
+  std::size_t found = 0;
+  for (const auto& hit : hits) found += hit.first <= truth.back().first ? 1 : 0;
+  return static_cast<double>(found) / static_cast<double>(truth.size());
+}
+
+double mean_recall(const Index& index, const std::vector<float>& queries, std::int32_t k, const Width& width) {
+  const std::size_t dim = index.dim(), count = queries.size() / dim;
+  double sum = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Hits truth = exact(index, &queries[i * dim], k);
+    sum += recall(truth, search(index, &queries[i * dim], k, width));
+  }
+  return sum / static_cast<double>(count);
+}
+
+std::string where(const Type& type, std::int32_t metric, std::size_t dim) {
+  return std::string(type.name) + ", metric " + std::to_string(metric) + ", dim " + std::to_string(dim);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+void every_type_finds_nearly_all_neighbours() {
+  std::mt19937 random(kSeed);
+  for (const Type& type : kTypes) {
+    for (const std::int32_t metric : {PANVEC_L2, PANVEC_COSINE, PANVEC_DOT}) {
+      for (const std::size_t dim : {8, 17, 64}) {
+        Index index(metric, dim, type);
+        index.add(clustered(3000, dim, random), 2);
+        index.train(32, 2);
+        // Rows that come after the training, one by one and as a batch.
+        index.add(clustered(1, dim, random), 2);
+        index.add(clustered(500, dim, random), 2);
+        const std::vector<float> queries = clustered(40, dim, random);
+        for (std::size_t i = 0; i < 3; ++i) {
+          const std::vector<float> query = one(queries, i, dim);
+          CHECK(exact(index, query.data(), 10) == brute_force(index, query, 10));
+        }
+        const double reached = mean_recall(index, queries, 10, {100, 16, 16});
+        const double least = type.number == PANVEC_FAISS_FLAT ? 1.0 : metric == PANVEC_DOT && type.graph ? 0.85 : 0.95;
+        if (reached < least) {
+          panvec::check::failed(__FILE__, __LINE__,
+                                where(type, metric, dim) + ": recall " + std::to_string(reached));
+        }
+        // All lists, all candidates: exact, whatever the type ranks by.
+        if (!type.graph) {
+          const Width everything{1, 32, 1000};
+          CHECK(search(index, queries.data(), 10, everything) == exact(index, queries.data(), 10));
+        }
+      }
+    }
+  }
+}
+
+void dead_and_filtered_slots_are_never_returned() {
+  std::mt19937 random(kSeed + 1);
+  constexpr std::size_t dim = 16, count = 2500;
+  for (const Type& type : kTypes) {
+    for (const std::int32_t metric : {PANVEC_L2, PANVEC_COSINE, PANVEC_DOT}) {
+      std::size_t wanted = 0, reached = 0;
+      Index index(metric, dim, type);
+      index.add(clustered(count, dim, random), 2);
+      index.train(20, 2);
+      for (const int percent_dead : {0, 50, 99}) {
+        for (std::int64_t slot = 0; slot < static_cast<std::int64_t>(count); ++slot) {
+          if (static_cast<int>(random() % 100) < percent_dead) index.kill(slot);
+        }
+        for (const int per_mille : {1000, 300, 20, 0}) {
+          std::vector<std::uint64_t> filter((count + 63) / 64);
+          for (std::size_t slot = 0; slot < count; ++slot) {
+            if (static_cast<int>(random() % 1000) < per_mille) filter[slot / 64] |= std::uint64_t{1} << (slot % 64);
+          }
+          const std::vector<float> query = clustered(1, dim, random);
+          for (const std::int32_t k : {1, 10, 3000}) {
+            const std::uint64_t* const filters[] = {nullptr, filter.data()};
+            for (const std::uint64_t* allowed : filters) {
+              const Hits all = brute_force(index, query, 1 << 20, allowed);
+              const Hits found = search(index, query.data(), k, {50, 20, 4}, allowed);
+              const std::size_t most = std::min(all.size(), static_cast<std::size_t>(k));
+              CHECK(found.size() <= most);
+              const std::set<std::pair<float, std::int64_t>> possible(all.begin(), all.end());
+              for (const auto& hit : found) CHECK(possible.count(hit) == 1);
+              wanted += most;
+              reached += found.size();
+              CHECK(exact(index, query.data(), k, allowed, 777) ==
+                    Hits(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(most)));
+            }
+          }
+        }
+      }
+      // All lists are looked at; by inner products, links lead to a part of the rows only.
+      if (type.graph) {
+        CHECK(reached >= wanted * (metric == PANVEC_DOT ? 70 : 99) / 100);
+      } else {
+        CHECK_EQUAL(wanted, reached);
+      }
+    }
+  }
+}
+
+void a_version_hides_later_slots() {
+  std::mt19937 random(kSeed + 2);
+  for (const Type& type : kTypes) {
+    Index index(PANVEC_L2, 8, type);
+    index.add(gaussian(1000, 8, random));
+    index.train(4);
+    const std::vector<float> query = gaussian(1, 8, random);
+    for (const std::int64_t visible : {0, 1, 9, 10, 500}) {
+      std::int64_t ids[10];
+      float distances[10];
+      std::int32_t count = -1;
+      ok(panvec_faiss_search(index.handle(), visible, nullptr, index.id_pages(), nullptr, query.data(), 10, 64, 4, 4,
+                             ids, distances, &count, error_text, sizeof error_text));
+      CHECK(count <= std::min<std::int64_t>(10, visible));
+      CHECK((count > 0) == (visible > 0));
+      for (std::int32_t i = 0; i < count; ++i) CHECK(ids[i] > Index::id_of(visible));
+    }
+  }
+}
+
+void threads_do_not_change_training_and_codes() {
+  std::mt19937 random(kSeed + 3);
+  constexpr std::size_t dim = 32;
+  const std::vector<float> rows = clustered(6000, dim, random), queries = clustered(10, dim, random);
+  for (const Type& type : kTypes) {
+    if (!type.trained || type.graph) continue;
+    Options options;
+    options.keep_vectors = type.lossy ? 0 : 1;  // so that distances show the codes
+    Index serial(PANVEC_L2, dim, type, options), parallel(PANVEC_L2, dim, type, options);
+    serial.add(rows, 1);
+    parallel.add(rows, 1);
+    serial.train(40, 1);
+    parallel.train(40, 5);
+    for (std::size_t i = 0; i < 10; ++i) {
+      const float* query = &queries[i * dim];
+      CHECK(search(serial, query, 20, {1, 3, 2}) == search(parallel, query, 20, {1, 3, 2}));
+    }
+    options.seed = 43;
+    Index other(PANVEC_L2, dim, type, options);
+    other.add(rows, 1);
+    other.train(40, 2);
+    // Minimum and maximum of all rows do not depend on a seed.
+    if (type.lists || type.number == PANVEC_FAISS_PQ) {
+      CHECK(search(serial, queries.data(), 200, {1, 1, 1}) != search(other, queries.data(), 200, {1, 1, 1}));
+    }
+  }
+}
+
+void one_thread_builds_the_same_graph_every_time() {
+  std::mt19937 random(kSeed + 4);
+  constexpr std::size_t dim = 16;
+  const std::vector<float> rows = gaussian(1500, dim, random), query = gaussian(1, dim, random);
+  for (const Type& type : kTypes) {
+    if (!type.graph) continue;
+    Index whole(PANVEC_L2, dim, type), pieces(PANVEC_L2, dim, type);
+    whole.add(rows);
+    whole.train(1);
+    for (std::size_t at = 0; at < 1500; at += 100) pieces.add(some(rows, at, at + 100, dim));
+    pieces.train(1);
+    CHECK_EQUAL(panvec_faiss_max_level(whole.handle()), panvec_faiss_max_level(pieces.handle()));
+    for (const std::int32_t ef : {10, 11, 13, 20}) {
+      CHECK(search(whole, query.data(), 10, {ef, 1, 1}) == search(pieces, query.data(), 10, {ef, 1, 1}));
+    }
+  }
+}
+
+void several_threads_build_a_graph_as_good() {
+  std::mt19937 random(kSeed + 5);
+  constexpr std::size_t dim = 12;
+  const std::vector<float> rows = gaussian(6000, dim, random), queries = gaussian(50, dim, random);
+  for (const Type& type : kTypes) {
+    if (!type.graph) continue;
+    // Few links, so that many slots rise above all others while threads are at work.
+    Options options;
+    options.m = 4;
+    options.ef_construction = 40;
+    Index serial(PANVEC_L2, dim, type, options), parallel(PANVEC_L2, dim, type, options);
+    serial.add(rows, 1);
+    serial.train(1, 1);
+    parallel.add(rows, 8);
+    parallel.train(1, 8);
+    CHECK(panvec_faiss_max_level(serial.handle()) >= 4);
+    CHECK_EQUAL(panvec_faiss_max_level(serial.handle()), panvec_faiss_max_level(parallel.handle()));
+    const double one_by_one = mean_recall(serial, queries, 10, {100, 1, 8});
+    CHECK(mean_recall(parallel, queries, 10, {100, 1, 8}) >= one_by_one - 0.03);
+    // As many of them can be reached.
+    const Width everything{6000, 1, 1};
+    const std::size_t reached = search(serial, queries.data(), 6000, everything).size();
+    CHECK(reached >= 5700);
+    CHECK(search(parallel, queries.data(), 6000, everything).size() >= reached - 60);
+  }
+}
+
+void an_untrained_index_counts_and_catches_up() {
+  std::mt19937 random(kSeed + 6);
+  constexpr std::size_t dim = 16;
+  for (const Type& type : kTypes) {
+    if (!type.trained) continue;
+    Index index(PANVEC_L2, dim, type);
+    CHECK_EQUAL(0, panvec_faiss_is_trained(index.handle()));
+    index.add(clustered(2000, dim, random));
+    CHECK_EQUAL(std::int64_t{2000}, panvec_faiss_backlog(index.handle()));
+    const std::vector<float> query = clustered(1, dim, random);
+    CHECK(search(index, query.data(), 10).empty());
+    CHECK(exact(index, query.data(), 10) == brute_force(index, query, 10));
+    std::int64_t row;
+    std::int32_t component;
+    ok(panvec_faiss_train(index.handle(), 16, nullptr, 2000, 2, &row, &component, error_text, sizeof error_text));
+    CHECK_EQUAL(1, panvec_faiss_is_trained(index.handle()));
+    CHECK_EQUAL(type.lists ? 16 : 0, panvec_faiss_nlist(index.handle()));
+    CHECK(search(index, query.data(), 10).empty());
+    // Linking must wait for encoding.
+    std::int64_t linked = -1;
+    CHECK_EQUAL(PANVEC_INVALID_ARGUMENT,
+                panvec_faiss_link(index.handle(), 2000, 0, 2, nullptr, 0, &linked, error_text, sizeof error_text));
+    // New rows come in before it has caught up; always asked to give way.
+    index.reserve(2300);
+    index.stage(clustered(300, dim, random));
+    ok(panvec_faiss_encode(index.handle(), 2300, 2, error_text, sizeof error_text));
+    const std::int32_t yield = 1;
+    std::int64_t done = 0;
+    int calls = 0;
+    while (done < 300) {
+      const std::int64_t backlog = panvec_faiss_backlog(index.handle());
+      ok(panvec_faiss_link(index.handle(), 2000 + done, 300 - done, 2, &yield, 0, &linked, error_text,
+                           sizeof error_text));
+      CHECK(linked > 0 || panvec_faiss_backlog(index.handle()) < backlog);
+      CHECK(linked == 0 || panvec_faiss_backlog(index.handle()) == 0);
+      if (panvec_faiss_backlog(index.handle()) > 0) CHECK(search(index, query.data(), 10).empty());
+      done += linked;
+      ++calls;
+    }
+    CHECK(!(type.graph || type.lists) || calls > 5);
+    index.publish(300);
+    CHECK(mean_recall(index, clustered(30, dim, random), 10, {100, 8, 16}) >= 0.95);
+  }
+}
+
+void an_index_may_be_trained_on_a_sample_first() {
+  std::mt19937 random(kSeed + 7);
+  constexpr std::size_t dim = 16;
+  for (const Type& type : kTypes) {
+    if (!type.trained) continue;
+    for (const std::int32_t metric : {PANVEC_L2, PANVEC_COSINE, PANVEC_DOT}) {
+      Index index(metric, dim, type);
+      const std::vector<float> sample = clustered(9000, dim, random);
+      std::int64_t row;
+      std::int32_t component;
+      ok(panvec_faiss_train(index.handle(), 8, sample.data(), 9000, 2, &row, &component, error_text,
+                            sizeof error_text));
+      CHECK_EQUAL(std::int64_t{0}, panvec_faiss_backlog(index.handle()));
+      const std::vector<float> rows = clustered(300, dim, random);
+      for (std::size_t at = 0; at < 300; at += 15) index.add(some(rows, at, at + 15, dim));
+      CHECK(mean_recall(index, clustered(30, dim, random), 10, {100, 8, 8}) >= 0.95);
+    }
+  }
+}
+
+void without_vectors_codes_answer() {
+  std::mt19937 random(kSeed + 8);
+  constexpr std::size_t dim = 32;
+  for (const Type& type : kTypes) {
+    if (!type.lossy) continue;
+    for (const std::int32_t metric : {PANVEC_L2, PANVEC_COSINE, PANVEC_DOT}) {
+      Options options;
+      options.keep_vectors = 0;
+      Index index(metric, dim, type, options), keeping(metric, dim, type);
+      const std::vector<float> rows = clustered(3000, dim, random), later = clustered(400, dim, random);
+      index.add(rows, 2);
+      keeping.add(rows, 2);
+      CHECK(index.row(7) == keeping.row(7));
+      const std::int64_t before = panvec_faiss_memory_bytes(index.handle());
+      index.train(16, 2);
+      keeping.train(16, 2);
+      if (!type.lists) CHECK(panvec_faiss_memory_bytes(index.handle()) < before);
+      CHECK(panvec_faiss_memory_bytes(index.handle()) < panvec_faiss_memory_bytes(keeping.handle()));
+      for (std::size_t at = 0; at < 400; at += 100) {
+        index.add(some(later, at, at + 100, dim), 2);
+        keeping.add(some(later, at, at + 100, dim), 2);
+      }
+      float row[dim];
+      CHECK_EQUAL(PANVEC_UNSUPPORTED,
+                  panvec_faiss_row(index.handle(), 0, row, error_text, sizeof error_text));
+      const std::vector<float> queries = clustered(20, dim, random);
+      double agreeing = 0;
+      for (std::size_t i = 0; i < 20; ++i) {
+        const float* query = &queries[i * dim];
+        const Hits all = exact(index, query, 4000), truth = exact(keeping, query, 10);
+        CHECK_EQUAL(std::size_t{3400}, all.size());
+        CHECK(std::is_sorted(all.begin(), all.end()));
+        // What a search reports is what the exact scan over decoded codes reports.
+        const std::set<std::pair<float, std::int64_t>> possible(all.begin(), all.end());
+        const Hits found = search(index, query, 10, {200, 16, 4});
+        CHECK_EQUAL(std::size_t{10}, found.size());
+        std::set<std::int64_t> wanted;
+        for (const auto& hit : truth) wanted.insert(hit.second);
+        for (const auto& hit : found) {
+          CHECK(possible.count(hit) == 1);
+          agreeing += static_cast<double>(wanted.count(hit.second)) / 200;
+        }
+        // The rank by codes is the order of the decoded codes.
+        const double in_order = recall(Hits(all.begin(), all.begin() + 10), search(index, query, 10, {200, 16, 1}));
+        CHECK(in_order >= (type.graph ? 0.8 : 1.0));
+        // A decoded row is near its row: codes, residuals and places belong together.
+        if (metric == PANVEC_L2) {
+          const Hits nearest = exact(index, &later[i * dim], 3);
+          CHECK(nearest[0].first < 1.0f);
+        }
+      }
+      // Product codes tell clusters apart, and little within them: there, re-ranking is what finds neighbours.
+      const bool product = type.number == PANVEC_FAISS_PQ || type.number == PANVEC_FAISS_IVF_PQ;
+      if (!product && agreeing < 0.8) {
+        panvec::check::failed(__FILE__, __LINE__, where(type, metric, dim) + ": " + std::to_string(agreeing));
+      }
+    }
+  }
+}
+
+void extreme_values_are_served() {
+  for (const Type& type : kTypes) {
+    for (const std::int32_t metric : {PANVEC_L2, PANVEC_COSINE, PANVEC_DOT}) {
+      for (const float scale : {1e-45f, 1e-30f, 1.0f, 1e30f, 3e38f}) {
+        std::mt19937 random(kSeed + 9);
+        std::vector<float> rows;
+        for (std::size_t i = 0; i < 400; ++i) {
+          for (std::size_t j = 0; j < 6; ++j) {
+            const float sign = random() % 2 == 0 ? 1.0f : -1.0f;
+            // Half of the rows are equal, and one component is constant.
+            rows.push_back(i < 200 || j == 5 ? scale : sign * scale);
+          }
+        }
+        Options options;
+        options.pq_bits = 4;
+        options.pq_m = 3;
+        Index index(metric, 6, type, options);
+        index.add(rows, 2);
+        index.train(20, 2);
+        // Beyond and far below the range it was trained on.
+        std::vector<float> others(12, 3e38f);
+        for (std::size_t j = 6; j < 12; ++j) others[j] = -1e-40f;
+        index.add(others);
+        for (const std::int32_t k : {1, 10, 300}) {
+          for (const std::size_t at : {std::size_t{399}, std::size_t{0}}) {
+            const std::vector<float> query = one(rows, at, 6);
+            const Hits all = brute_force(index, query, 402);
+            const std::set<std::pair<float, std::int64_t>> possible(all.begin(), all.end());
+            const Hits found = search(index, query.data(), k, {20, 20, 4});
+            CHECK(!found.empty());
+            for (const auto& hit : found) {
+              CHECK(possible.count(hit) == 1);
+              CHECK(hit.first == hit.first);
+            }
+            CHECK(exact(index, query.data(), k) == Hits(all.begin(), all.begin() + k));
+            const Hits from_afar = search(index, others.data(), k, {20, 20, 4});
+            CHECK(!from_afar.empty());
+          }
+        }
+        options.keep_vectors = 0;
+        Index coded(metric, 6, type, options);
+        coded.add(rows, 2);
+        coded.train(20, 2);
+        const Hits found = search(coded, rows.data(), 10, {20, 20, 4});
+        CHECK(!found.empty());
+        for (const auto& hit : found) CHECK(hit.first == hit.first);
+      }
+    }
+  }
+}
+
+void the_smallest_shapes_work() {
+  for (const Type& type : kTypes) {
+    Options options;
+    options.pq_bits = 4;
+    Index index(PANVEC_L2, 1, type, options);
+    std::vector<float> rows(16);
+    std::iota(rows.begin(), rows.end(), 0.0f);
+    index.add(rows, 3);
+    index.train(1, 3);
+    const float query[] = {3.2f};
+    const Hits found = search(index, query, 100, {100, 99, 100});
+    CHECK_EQUAL(std::size_t{16}, found.size());
+    CHECK(found == exact(index, query, 100));
+    CHECK_EQUAL(Index::id_of(3), found[0].second);
+    if (type.number == PANVEC_FAISS_PQ || type.number == PANVEC_FAISS_IVF_PQ) continue;
+    // One row, for training and at all.
+    Index single(PANVEC_COSINE, 3, type);
+    single.add({1.0f, 2.0f, 3.0f});
+    single.train(1, 2);
+    const float direction[] = {3.0f, 2.0f, 1.0f};
+    CHECK_EQUAL(std::size_t{1}, search(single, direction, 5).size());
+    single.kill(0);
+    CHECK(search(single, direction, 5).empty());
+  }
+}
+
+void equal_rows_train() {
+  for (const Type& type : kTypes) {
+    for (const std::int32_t metric : {PANVEC_L2, PANVEC_COSINE, PANVEC_DOT}) {
+      Index index(metric, 8, type);
+      index.add(std::vector<float>(std::size_t{3000} * 8, 0.5f), 2);
+      index.train(100, 2);
+      const std::vector<float> query(8, 0.5f);
+      const Hits found = search(index, query.data(), 10, {64, 100, 4});
+      CHECK_EQUAL(std::size_t{10}, found.size());
+      CHECK_EQUAL(exact(index, query.data(), 1)[0].first, found[0].first);
+    }
+  }
+}
+
+void an_empty_index_answers_nothing() {
+  for (const Type& type : kTypes) {
+    Index index(PANVEC_COSINE, 4, type);
+    const float query[] = {1.0f, 2.0f, 3.0f, 4.0f};
+    CHECK(search(index, query, 10).empty());
+    index.reserve(100);
+    CHECK(search(index, query, 1 << 20).empty());
+    CHECK_EQUAL(-1, panvec_faiss_max_level(index.handle()));
+    const float bad[] = {1.0f, std::numeric_limits<float>::quiet_NaN(), 3.0f, 4.0f};
+    std::int64_t id;
+    float distance;
+    std::int32_t count = 0;
+    CHECK_EQUAL(PANVEC_INVALID_VECTOR,
+                panvec_faiss_search(index.handle(), 0, nullptr, index.id_pages(), nullptr, bad, 1, 10, 1, 1, &id,
+                                    &distance, &count, error_text, sizeof error_text));
+    CHECK_EQUAL(std::string("query: component 1 is NaN"), std::string(error_text));
+  }
+}
+
+void bad_rows_are_named_and_change_nothing() {
+  std::mt19937 random(kSeed + 10);
+  constexpr std::size_t dim = 8;
+  for (const Type& type : kTypes) {
+    Index index(PANVEC_COSINE, dim, type);
+    index.add(clustered(600, dim, random));
+    index.train(4);
+    index.reserve(700);
+    const std::vector<float> query = clustered(1, dim, random);
+    const Hits before = search(index, query.data(), 10);
+    std::vector<float> rows = clustered(50, dim, random);
+    std::int64_t row = -7;
+    std::int32_t component = -7;
+    rows[20 * dim + 3] = std::numeric_limits<float>::infinity();
+    CHECK_EQUAL(PANVEC_INVALID_VECTOR, panvec_faiss_stage(index.handle(), 600, rows.data(), 50, &row, &component,
+                                                          error_text, sizeof error_text));
+    CHECK_EQUAL(std::string("row 20: component 3 is infinite"), std::string(error_text));
+    CHECK_EQUAL(std::int64_t{20}, row);
+    CHECK_EQUAL(3, component);
+    std::fill(rows.begin(), rows.begin() + dim, 0.0f);
+    CHECK_EQUAL(PANVEC_INVALID_VECTOR, panvec_faiss_stage(index.handle(), 600, rows.data(), 50, &row, &component,
+                                                          error_text, sizeof error_text));
+    CHECK_EQUAL(std::int64_t{0}, row);
+    CHECK_EQUAL(-1, component);
+    CHECK(search(index, query.data(), 10) == before);
+    index.add(clustered(50, dim, random));
+    CHECK(exact(index, query.data(), 10) == brute_force(index, query, 10));
+    if (!type.trained) continue;
+    Index untrained(PANVEC_COSINE, dim, type);
+    std::vector<float> sample = clustered(2000, dim, random);
+    sample[1500 * dim] = std::numeric_limits<float>::quiet_NaN();
+    CHECK_EQUAL(PANVEC_INVALID_VECTOR, panvec_faiss_train(untrained.handle(), 2, sample.data(), 2000, 2, &row,
+                                                          &component, error_text, sizeof error_text));
+    CHECK_EQUAL(std::int64_t{1500}, row);
+    CHECK_EQUAL(0, panvec_faiss_is_trained(untrained.handle()));
+  }
+}
+
+void slots_can_be_staged_again() {
+  std::mt19937 random(kSeed + 11);
+  constexpr std::size_t dim = 8;
+  for (const Type& type : kTypes) {
+    for (const std::int32_t keep : {1, 0}) {
+      Options options;
+      options.keep_vectors = keep;
+      Index index(PANVEC_L2, dim, type, options);
+      const std::vector<float> rows = clustered(600, dim, random);
+      index.add(rows);
+      index.train(4);
+      index.reserve(800);
+      index.stage(gaussian(120, dim, random));
+      ok(panvec_faiss_encode(index.handle(), 720, 1, error_text, sizeof error_text));
+      // The batch was given up; another one takes its slots.
+      index.add(some(rows, 0, 90, dim));
+      const Hits found = search(index, rows.data(), 2, {50, 4, 50});
+      CHECK_EQUAL(found[0].first, found[1].first);
+      CHECK_EQUAL(Index::id_of(600), std::min(found[0].second, found[1].second));
+    }
+  }
+}
+
+void too_few_rows_and_wrong_order_are_refused() {
+  std::mt19937 random(kSeed + 12);
+  std::int64_t row;
+  std::int32_t component;
+  const auto refused = [&](Index& index, std::int32_t nlist, std::int64_t count, const std::string& text) {
+    CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_faiss_train(index.handle(), nlist, nullptr, count, 1, &row, &component,
+                                                            error_text, sizeof error_text));
+    CHECK_EQUAL(text, std::string(error_text));
+  };
+  for (const Type& type : kTypes) {
+    Index index(PANVEC_L2, 8, type);
+    if (!type.trained) {
+      refused(index, 1, 0, "an index of this type needs no training");
+      continue;
+    }
+    index.add(gaussian(100, 8, random));
+    const std::string name = type.name;
+    refused(index, 10, 0, name + " needs at least 1 training row, not 0");
+    refused(index, 10, 101, "sample_count is beyond the staged rows");
+    if (type.number == PANVEC_FAISS_PQ || type.number == PANVEC_FAISS_IVF_PQ) {
+      refused(index, 10, 100, name + " with pqBits=8 needs at least 256 training rows, not 100");
+      index.add(gaussian(200, 8, random));
+    } else if (type.lists) {
+      refused(index, 1024, 100, name + " with nlist=1024 needs at least 1024 training rows, not 100");
+      refused(index, 0, 100, "nlist must be at least 1");
+    }
+    index.train(10);
+    refused(index, 10, 100, "the index is trained already");
+  }
+  const Type& hnsw = kTypes[PANVEC_FAISS_HNSW];
+  Index index(PANVEC_L2, 8, hnsw);
+  index.add(gaussian(10, 8, random));
+  index.reserve(100);
+  const std::vector<float> rows = gaussian(10, 8, random);
+  std::int64_t linked = -1;
+  const auto stage = [&](std::int64_t first) {
+    return panvec_faiss_stage(index.handle(), first, rows.data(), 10, &row, &component, error_text, sizeof error_text);
+  };
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, stage(9));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, stage(11));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, stage(91));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT,
+              panvec_faiss_link(index.handle(), 10, 1, 1, nullptr, 0, &linked, error_text, sizeof error_text));
+  ok(stage(10));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT,
+              panvec_faiss_link(index.handle(), 11, 1, 1, nullptr, 0, &linked, error_text, sizeof error_text));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT,
+              panvec_faiss_link(index.handle(), 10, -1, 1, nullptr, 0, &linked, error_text, sizeof error_text));
+  panvec_faiss* made = nullptr;
+  const auto create = [&](std::int32_t dim, std::int32_t type, std::int32_t m, std::int32_t pq_m, std::int32_t bits) {
+    return panvec_faiss_create(PANVEC_L2, dim, type, m, 40, pq_m, bits, 1, 1, &made, error_text, sizeof error_text);
+  };
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, create(0, PANVEC_FAISS_FLAT, 16, 1, 8));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, create(8, 8, 16, 1, 8));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, create(8, PANVEC_FAISS_HNSW, 1, 1, 8));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, create(8, PANVEC_FAISS_PQ, 16, 3, 8));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, create(8, PANVEC_FAISS_PQ, 16, 4, 13));
+  ok(panvec_faiss_create(PANVEC_L2, 8, PANVEC_FAISS_FLAT, 0, 0, 0, 0, 1, 1, &made, error_text, sizeof error_text));
+  panvec_faiss_free(made);
+  panvec_faiss_free(nullptr);
+}
+
+void growth_without_memory_leaves_the_index_as_it_was() {
+  std::mt19937 random(kSeed + 13);
+  for (const Type& type : kTypes) {
+    Index index(PANVEC_L2, 4096, type, {16, 100, 0, 4, 1, 42});
+    index.add(gaussian(40, 4096, random));
+    index.train(2);
+    const std::vector<float> query = gaussian(1, 4096, random);
+    const Hits before = search(index, query.data(), 5, {50, 2, 50});
+    constexpr std::int64_t absurd = std::numeric_limits<std::int32_t>::max();
+    const std::int32_t status = panvec_faiss_reserve(index.handle(), absurd, error_text, sizeof error_text);
+    if (status != PANVEC_OK) CHECK_EQUAL(PANVEC_OUT_OF_MEMORY, status);  // a system may promise anything
+    CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_faiss_reserve(index.handle(), -1, error_text, sizeof error_text));
+    index.add(gaussian(5, 4096, random));
+    CHECK_EQUAL(std::size_t{5}, before.size());
+  }
+}
+
+// Whatever allocation fails, of training, encoding, linking or searching: an error, and all goes on afterwards.
+void a_lack_of_memory_is_survived_anywhere() {
+  std::mt19937 random(kSeed + 14);
+  constexpr std::size_t dim = 8;
+  const std::vector<float> rows = clustered(400, dim, random), later = clustered(40, dim, random);
+  for (const Type& type : kTypes) {
+    Options options;
+    options.m = 4;
+    options.ef_construction = 20;
+    options.pq_bits = 4;
+    Index index(PANVEC_L2, dim, type, options);
+    index.add(rows);
+    index.reserve(1000);
+    std::int64_t row, linked = 0;
+    std::int32_t component;
+    // Calls until it succeeds, with one allocation more each time; failing ones in between.
+    const auto insist = [&](auto&& call) {
+      int failures = 0;
+      for (std::int64_t allowed = 0;; allowed += 1 + allowed / 12) {
+        allocations_left.store(allowed);
+        const std::int32_t status = call();
+        allocations_left.store(-1);
+        if (status == PANVEC_OK) return failures;
+        CHECK_EQUAL(PANVEC_OUT_OF_MEMORY, status);
+        ++failures;
+      }
+    };
+    if (type.trained) {
+      insist([&] {
+        return panvec_faiss_train(index.handle(), 6, nullptr, 400, 2, &row, &component, error_text, sizeof error_text);
+      });
+    }
+    insist([&] { return panvec_faiss_encode(index.handle(), 400, 2, error_text, sizeof error_text); });
+    insist([&] {
+      return panvec_faiss_link(index.handle(), 400, 0, 2, nullptr, 0, &linked, error_text, sizeof error_text);
+    });
+    CHECK_EQUAL(std::int64_t{0}, panvec_faiss_backlog(index.handle()));
+    CHECK(mean_recall(index, later, 5, {60, 6, 20}) >= 0.9);
+    // New slots that fail are used up; they lead nowhere wrong.
+    index.stage(later);
+    ok(panvec_faiss_encode(index.handle(), 440, 2, error_text, sizeof error_text));
+    std::int64_t done = 0;
+    for (std::int64_t allowed = 3; done < 40; allowed += 9) {
+      allocations_left.store(allowed);
+      const std::int32_t status = panvec_faiss_link(index.handle(), 400 + done, 40 - done, 2, nullptr, 0, &linked,
+                                                    error_text, sizeof error_text);
+      allocations_left.store(-1);
+      CHECK(status == PANVEC_OK || status == PANVEC_OUT_OF_MEMORY);
+      CHECK(status != PANVEC_OK || linked == 40 - done);
+      done += linked;
+    }
+    index.publish(40);
+    CHECK(mean_recall(index, rows, 5, {60, 6, 20}) >= 0.85);
+    std::int64_t ids[5];
+    float distances[5];
+    std::int32_t count;
+    insist([&] {
+      return panvec_faiss_search(index.handle(), 440, nullptr, index.id_pages(), nullptr, rows.data(), 5, 60, 6, 4, ids,
+                                 distances, &count, error_text, sizeof error_text);
+    });
+    CHECK_EQUAL(5, count);
+    index.add(clustered(200, dim, random), 4);
+    CHECK(mean_recall(index, later, 5, {60, 6, 20}) >= 0.85);
+  }
+}
+
+void memory_is_counted() {
+  std::mt19937 random(kSeed + 15);
+  constexpr std::size_t dim = 64, count = 20000;
+  const std::vector<float> rows = clustered(count, dim, random);
+  for (const Type& type : kTypes) {
+    for (const std::int32_t keep : {1, 0}) {
+      if (keep == 0 && !type.lossy) continue;
+      Options options;
+      options.keep_vectors = keep;
+      options.ef_construction = 20;
+      Index index(PANVEC_L2, dim, type, options);
+      index.add(rows, 2);
+      index.train(100, 2);
+      const double per_row = static_cast<double>(panvec_faiss_memory_bytes(index.handle())) / count;
+      std::printf("  %-8s keep=%d %.0f B a row, codes of %d\n", type.name, keep, per_row,
+                  panvec_faiss_code_bytes(index.handle()));
+      CHECK(per_row >= (keep == 1 ? dim * sizeof(float) : 0) + panvec_faiss_code_bytes(index.handle()));
+      CHECK(per_row <= (keep == 1 ? dim * sizeof(float) : 0) + panvec_faiss_code_bytes(index.handle()) + 500);
+    }
+  }
+}
+
+// As an engine does it: searches share the graph lock, reserve and slices of link take it alone; growth is prepared,
+// rows are staged, trained on and encoded without it, and one store publishes a batch.
+void searches_run_beside_writing() {
+  constexpr std::size_t dim = 16;
+  constexpr std::int64_t batches = 10, batch = 200, total = batches * batch;
+  std::mt19937 random(kSeed + 16);
+  const std::vector<float> rows = clustered(total, dim, random);
+  for (const Type& type : kTypes) {
+    panvec_faiss* index = nullptr;
+    ok(panvec_faiss_create(PANVEC_L2, dim, type.number, 8, 60, 4, 4, 1, 7, &index, error_text, sizeof error_text));
+    std::vector<std::int64_t> ids(kSlotsPerPage);
+    std::iota(ids.begin(), ids.end(), 0);
+    const std::int64_t* id_page = ids.data();
+
+    std::shared_mutex graph_lock;
+    std::mutex turnstile;  // held by a writer that waits, since readers would never let it in
+    std::atomic<std::int64_t> published{0};
+    std::atomic<bool> finished{false};
+    std::atomic<std::int64_t> searches{0};
+    std::int32_t waiting = 0;
+
+    const auto searcher = [&](std::uint32_t seed) {
+      std::mt19937 own(seed);
+      std::int64_t found_ids[10];
+      float distances[10];
+      while (!finished.load()) {
+        const std::vector<float> query = clustered(1, dim, own);
+        std::int32_t count = 0, exact_count = 0;
+        __atomic_add_fetch(&waiting, 1, __ATOMIC_RELAXED);
+        turnstile.lock();
+        const std::shared_lock<std::shared_mutex> shared(graph_lock);
+        turnstile.unlock();
+        __atomic_sub_fetch(&waiting, 1, __ATOMIC_RELAXED);
+        const std::int64_t visible = published.load();
+        CHECK_EQUAL(PANVEC_OK, panvec_faiss_search(index, visible, nullptr, &id_page, nullptr, query.data(), 10, 40, 4,
+                                                   4, found_ids, distances, &count, nullptr, 0));
+        CHECK(count <= std::min<std::int64_t>(10, visible));
+        for (std::int32_t i = 0; i < count; ++i) {
+          CHECK(found_ids[i] >= 0 && found_ids[i] < visible);
+          CHECK_EQUAL(panvec::reference_distance(panvec::Metric::kL2, query.data(),
+                                                 &rows[static_cast<std::size_t>(found_ids[i]) * dim], dim),
+                      distances[i]);
+        }
+        CHECK_EQUAL(PANVEC_OK, panvec_faiss_exact(index, 0, visible, nullptr, &id_page, nullptr, query.data(), 10, 1,
+                                                  found_ids, distances, &exact_count, nullptr, 0));
+        CHECK_EQUAL(std::min<std::int64_t>(10, visible), static_cast<std::int64_t>(exact_count));
+        CHECK(panvec_faiss_memory_bytes(index) > visible * static_cast<std::int64_t>(dim * sizeof(float)));
+        CHECK(panvec_faiss_backlog(index) <= total && panvec_faiss_is_trained(index) >= 0);
+        CHECK(panvec_faiss_nlist(index) >= 0);
+        searches.fetch_add(1);
+      }
+    };
+    std::vector<std::thread> threads;
+    for (std::uint32_t i = 0; i < 3; ++i) threads.emplace_back(searcher, kSeed + i);
+
+    for (std::int64_t first = 0; first < total; first += batch) {
+      CHECK_EQUAL(PANVEC_OK, panvec_faiss_prepare(index, first + batch, nullptr, 0));
+      {
+        const std::lock_guard<std::mutex> turn(turnstile);
+        const std::unique_lock<std::shared_mutex> alone(graph_lock);
+        CHECK_EQUAL(PANVEC_OK, panvec_faiss_reserve(index, first + batch, nullptr, 0));
+      }
+      std::int64_t row;
+      std::int32_t component;
+      if (type.trained && first == batches / 2 * batch) {
+        CHECK_EQUAL(PANVEC_OK, panvec_faiss_train(index, 10, nullptr, first, 2, &row, &component, nullptr, 0));
+      }
+      CHECK_EQUAL(PANVEC_OK, panvec_faiss_stage(index, first, &rows[static_cast<std::size_t>(first) * dim], batch, &row,
+                                                &component, nullptr, 0));
+      CHECK_EQUAL(PANVEC_OK, panvec_faiss_encode(index, first + batch, 2, nullptr, 0));
+      for (std::int64_t done = 0; done < batch;) {
+        std::int64_t linked = 0;
+        {
+          const std::lock_guard<std::mutex> turn(turnstile);
+          const std::unique_lock<std::shared_mutex> alone(graph_lock);
+          CHECK_EQUAL(PANVEC_OK, panvec_faiss_link(index, first + done, batch - done, 2, &waiting, 200000, &linked,
+                                                   nullptr, 0));
+        }
+        done += linked;
+        std::this_thread::yield();
+      }
+      published.store(first + batch);
+      // So that each version is searched, however the threads are scheduled.
+      const std::int64_t before = searches.load();
+      while (searches.load() < before + 3) std::this_thread::yield();
+    }
+    finished.store(true);
+    for (std::thread& thread : threads) thread.join();
+    CHECK_EQUAL(std::int64_t{0}, panvec_faiss_backlog(index));
+    panvec_faiss_free(index);
+  }
+}
+
+// A Java thread may have a stack of 256 KiB and less.
+void callers_need_little_stack() {
+#if defined(__linux__)
+  const auto body = [](void*) -> void* {
+    std::mt19937 random(kSeed + 17);
+    constexpr std::size_t dim = 2048;
+    const std::vector<float> rows = gaussian(300, dim, random);
+    for (const Type& type : kTypes) {
+      Index index(PANVEC_L2, dim, type, {16, 40, 64, 8, 1, 42});
+      index.add(rows, 1);
+      index.train(30, 1);
+      index.add(some(rows, 0, 100, dim), 1);
+      index.add(some(rows, 0, 1, dim), 1);
+      CHECK_EQUAL(std::size_t{10}, search(index, rows.data(), 10, {50, 30, 20}).size());
+    }
+    return nullptr;
+  };
+#if defined(__SANITIZE_ADDRESS__)
+  constexpr std::size_t stack = std::size_t{2} << 20;  // its frames are larger
+#else
+  constexpr std::size_t stack = std::size_t{160} << 10;
+#endif
+  pthread_attr_t attributes;
+  CHECK_EQUAL(0, pthread_attr_init(&attributes));
+  CHECK_EQUAL(0, pthread_attr_setstacksize(&attributes, stack));
+  pthread_t thread;
+  CHECK_EQUAL(0, pthread_create(&thread, &attributes, body, nullptr));
+  CHECK_EQUAL(0, pthread_join(thread, nullptr));
+  CHECK_EQUAL(0, pthread_attr_destroy(&attributes));
+#endif
+}
+
+}  // namespace
+
+int main() {
+  std::printf("faiss %s, compiled for %s, seed %u\n", panvec_faiss_upstream_version(),
+              panvec_faiss_compiled_simd_level(), kSeed);
+  using panvec::check::run;
+  run("every type finds nearly all neighbours", every_type_finds_nearly_all_neighbours);
+  run("dead and filtered slots are never returned", dead_and_filtered_slots_are_never_returned);
+  run("a version hides later slots", a_version_hides_later_slots);
+  run("threads do not change training and codes", threads_do_not_change_training_and_codes);
+  run("one thread builds the same graph every time", one_thread_builds_the_same_graph_every_time);
+  run("several threads build a graph as good", several_threads_build_a_graph_as_good);
+  run("an untrained index counts and catches up", an_untrained_index_counts_and_catches_up);
+  run("an index may be trained on a sample first", an_index_may_be_trained_on_a_sample_first);
+  run("without vectors codes answer", without_vectors_codes_answer);
+  run("extreme values are served", extreme_values_are_served);
+  run("the smallest shapes work", the_smallest_shapes_work);
+  run("equal rows train", equal_rows_train);
+  run("an empty index answers nothing", an_empty_index_answers_nothing);
+  run("bad rows are named and change nothing", bad_rows_are_named_and_change_nothing);
+  run("slots can be staged again", slots_can_be_staged_again);
+  run("too few rows and wrong order are refused", too_few_rows_and_wrong_order_are_refused);
+  run("growth without memory leaves the index as it was", growth_without_memory_leaves_the_index_as_it_was);
+  run("a lack of memory is survived anywhere", a_lack_of_memory_is_survived_anywhere);
+  run("memory is counted", memory_is_counted);
+  run("searches run beside writing", searches_run_beside_writing);
+  run("callers need little stack", callers_need_little_stack);
+}

@@ -1,0 +1,202 @@
+#include "inverted_file.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include <faiss/utils/Heap.h>
+
+#include "clustering.hpp"
+#include "float_rows.hpp"
+#include "parallel.hpp"
+
+namespace panvec {
+namespace {
+
+constexpr std::size_t kRowsPerSlice = 1024;
+// Beyond it a table for each list costs more memory than the time it saves is worth.
+constexpr std::size_t kMostTableBytes = std::size_t{256} << 20;
+
+class VersionSelector final : public faiss::IDSelector {
+ public:
+  explicit VersionSelector(const SlotVersion& version) : version_(version) {}
+  bool is_member(faiss::idx_t slot) const override { return version_(static_cast<std::uint32_t>(slot)); }
+
+ private:
+  const SlotVersion& version_;
+};
+
+std::unique_ptr<Codec> make_codec(std::size_t dim, ListContent content, const CodecShape& shape) {
+  switch (content) {
+    case ListContent::kScalarCodes:
+      return std::make_unique<ScalarCodec>(dim);
+    case ListContent::kProductCodes:
+      return std::make_unique<ProductCodec>(dim, shape.parts, shape.bits);
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace
+
+InvertedFile::InvertedFile(Metric metric, const RowBatch& batch, const Scaling& scaling, std::size_t lists,
+                           ListContent content, const CodecShape& shape, unsigned threads, std::uint64_t seed)
+    : metric_(metric == Metric::kL2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT),
+      kernel_(metric == Metric::kL2 ? l2_squared_kernel(simd_level()) : inner_product_kernel(simd_level())),
+      scaling_(scaling),
+      centroids_(static_cast<faiss::idx_t>(batch.dim), metric_),
+      codec_(make_codec(batch.dim, content, shape)),
+      lists_(lists, codec_ == nullptr ? 0 : codec_->code_bytes()) {
+  constexpr int iterations = 10;  // as Level1Quantizer
+  const std::vector<float> found = k_means(batch, lists, metric_, iterations, threads, seed);
+  centroids_.add(static_cast<faiss::idx_t>(lists), found.data());
+  if (codec_ == nullptr) return;
+
+  // Evenly spread over the rows, which are in the order of their slots.
+  const std::size_t dim = batch.dim;
+  const std::size_t used = std::min(batch.count, codec_->useful_rows());
+  std::vector<float> residuals(used * dim);
+  for (std::size_t i = 0; i < used; ++i) {
+    std::memcpy(&residuals[i * dim], batch.rows + i * batch.count / used * dim, dim * sizeof(float));
+  }
+  parallel_slices(static_cast<std::int64_t>(used), kRowsPerSlice, threads,
+                  [&](std::int64_t begin, std::int64_t end, unsigned) {
+                    const auto count = static_cast<std::size_t>(end - begin);
+                    std::vector<faiss::idx_t> labels(count);
+                    std::vector<float> distances(count);
+                    float* rows = &residuals[static_cast<std::size_t>(begin) * dim];
+                    centroids_.search(end - begin, rows, 1, distances.data(), labels.data());
+                    for (std::size_t i = 0; i < count; ++i) {
+                      // Not compute_residual: that writes the centroid first.
+                      const auto list = static_cast<std::size_t>(std::max<faiss::idx_t>(labels[i], 0));
+                      const float* centroid = centroids_.get_xb() + list * dim;
+                      for (std::size_t j = 0; j < dim; ++j) rows[i * dim + j] -= centroid[j];
+                    }
+                  });
+  codec_->train(residuals.data(), used, threads, seed);
+  if (content == ListContent::kProductCodes) precompute_tables();
+}
+
+void InvertedFile::precompute_tables() {
+  const faiss::ProductQuantizer& trained = static_cast<const ProductCodec&>(*codec_).quantizer();
+  product_ = std::make_unique<faiss::IndexIVFPQ>(&centroids_, trained.d, list_count(), trained.M, trained.nbits,
+                                                 metric_, /*own_invlists=*/false);
+  product_->pq = trained;
+  product_->is_trained = true;
+  const bool fits = list_count() <= kMostTableBytes / (trained.M * trained.ksub * sizeof(float));
+  product_->use_precomputed_table = fits ? 0 : -1;  // 0: as FAISS decides, for L2 alone
+  product_->precompute_table();
+}
+
+std::size_t InvertedFile::memory_bytes() const {
+  std::size_t bytes = sizeof(InvertedFile) + centroids_.codes.size() + lists_.memory_bytes();
+  if (codec_ != nullptr) bytes += codec_->memory_bytes();
+  if (product_ != nullptr) {
+    bytes += sizeof(faiss::IndexIVFPQ) + product_->pq.centroids.capacity() * sizeof(float) +
+             product_->precomputed_table.size() * sizeof(float);
+  }
+  return bytes;
+}
+
+void InvertedFile::encode(const float* rows, std::size_t count, std::uint32_t* lists, std::uint8_t* codes) const {
+  const auto dim = static_cast<std::size_t>(centroids_.d);
+  std::vector<float> copy;
+  const float* scaled = scaling_.apply(rows, count * dim, copy);
+  std::vector<faiss::idx_t> labels(count);
+  std::vector<float> distances(count);
+  centroids_.search(static_cast<faiss::idx_t>(count), scaled, 1, distances.data(), labels.data());
+  std::vector<float> residual(codec_ == nullptr ? 0 : dim);
+  for (std::size_t i = 0; i < count; ++i) {
+    const faiss::idx_t list = std::max<faiss::idx_t>(labels[i], 0);
+    lists[i] = static_cast<std::uint32_t>(list);
+    if (codec_ == nullptr) continue;
+    centroids_.compute_residual(scaled + i * dim, residual.data(), list);
+    codec_->encode(residual.data(), codes + i * codec_->code_bytes());
+  }
+}
+
+void InvertedFile::decode(std::uint32_t list, std::size_t position, float* row) const {
+  const auto dim = static_cast<std::size_t>(centroids_.d);
+  codec_->decode(lists_.code(list, position), row);
+  const float* centroid = centroids_.get_xb() + list * dim;
+  for (std::size_t i = 0; i < dim; ++i) row[i] += centroid[i];
+  scaling_.undo(row, dim);
+}
+
+std::size_t InvertedFile::nearest_lists(const float* query, std::size_t nprobe, Scratch& scratch) const {
+  const auto dim = static_cast<std::size_t>(centroids_.d);
+  const float* centroids = centroids_.get_xb();
+  std::vector<Candidate>& nearest = scratch.candidates;
+  nearest.clear();
+  for (std::size_t list = 0; list < list_count(); ++list) {
+    const float value = kernel_(query, centroids + list * dim, dim);
+    nearest.push_back({is_l2() ? value : negated_product(value), static_cast<std::uint32_t>(list)});
+  }
+  const std::size_t count = std::min(std::max<std::size_t>(nprobe, 1), nearest.size());
+  std::partial_sort(nearest.begin(), nearest.begin() + static_cast<std::ptrdiff_t>(count), nearest.end(),
+                    [](const Candidate& a, const Candidate& b) {
+                      return a.distance != b.distance ? a.distance < b.distance : a.slot < b.slot;
+                    });
+  return count;
+}
+
+std::size_t InvertedFile::collect(const float* query, std::size_t nprobe, const SlotVersion& version,
+                                  std::int64_t linked, Scratch& scratch) const {
+  const std::size_t probes = nearest_lists(query, nprobe, scratch);
+  std::vector<std::uint32_t>& slots = scratch.neighbours;
+  slots.clear();
+  const bool all = version.admits_all(linked);
+  for (std::size_t i = 0; i < probes; ++i) {
+    lists_.visit(scratch.candidates[i].slot, [&](const std::uint32_t* piece, const std::uint8_t*, std::size_t count) {
+      if (all) {
+        slots.insert(slots.end(), piece, piece + count);
+        return;
+      }
+      for (std::size_t j = 0; j < count; ++j) {
+        if (version(piece[j])) slots.push_back(piece[j]);
+      }
+    });
+  }
+  return slots.size();
+}
+
+std::size_t InvertedFile::search(const float* query, std::size_t nprobe, std::size_t most, const SlotVersion& version,
+                                 std::int64_t linked, Scratch& scratch) const {
+  const std::size_t probes = nearest_lists(query, nprobe, scratch);
+  const VersionSelector selector(version);
+  const faiss::IDSelector* selected = version.admits_all(linked) ? nullptr : &selector;
+  const std::unique_ptr<faiss::InvertedListScanner> scanner(
+      product_ != nullptr ? product_->get_InvertedListScanner(false, selected, nullptr)
+                          : static_cast<const ScalarCodec&>(*codec_).quantizer().select_InvertedListScanner(
+                                metric_, &centroids_, false, selected, /*by_residual=*/true));
+  scanner->set_query(query);
+
+  std::vector<float> distances(most);
+  std::vector<faiss::idx_t> slots(most);
+  if (is_l2()) {
+    faiss::maxheap_heapify(most, distances.data(), slots.data());
+  } else {
+    faiss::minheap_heapify(most, distances.data(), slots.data());
+  }
+  for (std::size_t i = 0; i < probes; ++i) {
+    const Candidate& probe = scratch.candidates[i];
+    scanner->set_list(probe.slot, is_l2() ? probe.distance : -probe.distance);
+    lists_.visit(probe.slot, [&](const std::uint32_t* piece, const std::uint8_t* codes, std::size_t count) {
+      faiss::idx_t ids[InvertedLists::kSlotsPerPiece];
+      std::copy_n(piece, count, ids);
+      scanner->scan_codes(count, codes, ids, distances.data(), slots.data(), most);
+    });
+  }
+  std::vector<Candidate>& best = scratch.admitted;
+  best.clear();
+  for (std::size_t i = 0; i < most; ++i) {
+    if (slots[i] < 0) continue;
+    best.push_back({is_l2() ? distances[i] : -distances[i], static_cast<std::uint32_t>(slots[i])});
+  }
+  std::sort(best.begin(), best.end(), [](const Candidate& a, const Candidate& b) {
+    return a.distance != b.distance ? a.distance < b.distance : a.slot < b.slot;
+  });
+  return best.size();
+}
+
+}  // namespace panvec

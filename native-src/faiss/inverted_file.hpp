@@ -1,0 +1,74 @@
+// An inverted file: rows in the list of their nearest centroid, as slots alone or with codes of their residuals.
+#pragma once
+
+#include <omp.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <faiss/IndexFlat.h>
+#include <faiss/IndexIVF.h>
+#include <faiss/IndexIVFPQ.h>
+#include <faiss/impl/IDSelector.h>
+
+#include "clustering.hpp"
+#include "codecs.hpp"
+#include "inverted_lists.hpp"
+#include "panvec_kernels.hpp"
+#include "scratch_pool.hpp"
+#include "slot_calls.hpp"
+
+namespace panvec {
+
+enum class ListContent { kSlots, kScalarCodes, kProductCodes };
+
+struct CodecShape {
+  std::size_t parts = 0;  // of a product quantiser
+  std::size_t bits = 0;
+};
+
+class InvertedFile {
+ public:
+  // Trains on `batch`, which is scaled already; on this thread and others, which need the stack of a BLAS.
+  InvertedFile(Metric metric, const RowBatch& batch, const Scaling& scaling, std::size_t lists, ListContent content,
+               const CodecShape& shape, unsigned threads, std::uint64_t seed);
+
+  std::size_t list_count() const { return lists_.size(); }
+  std::size_t code_bytes() const { return codec_ == nullptr ? 0 : codec_->code_bytes(); }
+  std::size_t memory_bytes() const;
+  const Scaling& scaling() const { return scaling_; }
+
+  // The lists and codes of `count` rows as stored; up to `most_without_blas` rows without a BLAS.
+  static constexpr std::size_t most_without_blas() { return 19; }
+  void encode(const float* rows, std::size_t count, std::uint32_t* lists, std::uint8_t* codes) const;
+  std::size_t append(std::uint32_t list, std::uint32_t slot, const std::uint8_t* code) {
+    return lists_.append(list, slot, code);
+  }
+  void decode(std::uint32_t list, std::size_t position, float* row) const;
+
+  // The slots of the nprobe nearest lists that are of the version, in scratch.neighbours; how many.
+  std::size_t collect(const float* query, std::size_t nprobe, const SlotVersion& version, std::int64_t linked,
+                      Scratch& scratch) const;
+  // The best `most` of them by their codes, ascending by rank, in scratch.admitted; how many.
+  std::size_t search(const float* query, std::size_t nprobe, std::size_t most, const SlotVersion& version,
+                     std::int64_t linked, Scratch& scratch) const;
+
+ private:
+  bool is_l2() const { return metric_ == faiss::METRIC_L2; }
+  // The nearest lists, nearest first, at the beginning of scratch.candidates; how many.
+  std::size_t nearest_lists(const float* query, std::size_t nprobe, Scratch& scratch) const;
+  void precompute_tables();
+
+  faiss::MetricType metric_;
+  RankingKernel kernel_;
+  Scaling scaling_;
+  faiss::IndexFlat centroids_;
+  std::unique_ptr<Codec> codec_;  // of residuals
+  std::unique_ptr<faiss::IndexIVFPQ> product_;  // for its scanner alone: it holds no lists
+  InvertedLists lists_;
+};
+
+}  // namespace panvec

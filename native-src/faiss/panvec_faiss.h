@@ -1,0 +1,147 @@
+/* libpanvec_faiss: FAISS behind a C interface, numbered by slot; beside it stands FAISS's own C API (faiss_*),
+ * which this header does not need.
+ *
+ * A slot is a dense number 0, 1, 2, ... given out by the engine and never used twice. Rows are written first
+ * (stage), then turned into codes and assigned to lists where the type has them (encode), then made part of the
+ * structure that searches use (link). Types that need training take rows before it: link then counts them at once,
+ * search finds nothing, and the caller scans; after train, encode and link catch up with all that came before.
+ * Which slots a search may return is not decided here: the caller hands over its published version (slot_count,
+ * dead_pages) and a filter.
+ *
+ * Concurrency. Any number of search, exact, exact_slots, row and stats calls may run together. reserve and link
+ * need exclusive access. prepare, stage, train and encode are a writer's: they may run beside searches (they touch
+ * nothing that a search reads) but not beside another of them, reserve or link. The engine's locks provide all
+ * this. No call uses more threads than it is given, and none outlives its call.
+ *
+ * Common arguments
+ *   slot_count   slots >= slot_count are invisible to this call
+ *   dead_pages   NULL: no slot is dead. Otherwise ceil(slot_count / 32768) pointers, one for every 32,768 slots: NULL
+ *                (none dead) or 512 words of 64 bits, bit s % 64 of word (s % 32768) / 64 set when slot s is dead
+ *   id_pages     one pointer for every 32,768 slots to 32,768 int64 ids by slot
+ *   filter       NULL: all slots allowed. Otherwise a bitmap of at least slot_count bits by slot, set when allowed
+ *   query, rows  float32 as given by the user; checked for NaN and infinity, and for COSINE normalised, on a copy here
+ *   ids, distances   room for k results; filled sorted by (distance, id); distance is the reference kernel's
+ */
+#ifndef PANVEC_FAISS_H
+#define PANVEC_FAISS_H
+
+#include <stdint.h>
+
+#include "panvec_status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct panvec_faiss panvec_faiss;
+
+/* What the rows are kept in for ranking. Lossy ones rank by codes and re-rank on the float32 rows, if those are
+ * kept. */
+#define PANVEC_FAISS_FLAT 0     /* nothing but the rows: every search is exact */
+#define PANVEC_FAISS_HNSW 1     /* HNSW graph over the rows */
+#define PANVEC_FAISS_HNSW_SQ8 2 /* HNSW graph over 8-bit scalar codes; lossy, trained */
+#define PANVEC_FAISS_IVF_FLAT 3 /* inverted lists of rows; trained */
+#define PANVEC_FAISS_IVF_SQ8 4  /* inverted lists of 8-bit scalar codes; lossy, trained */
+#define PANVEC_FAISS_IVF_PQ 5   /* inverted lists of product-quantiser codes of the residuals; lossy, trained */
+#define PANVEC_FAISS_PQ 6       /* product-quantiser codes of all rows, scanned; lossy, trained */
+#define PANVEC_FAISS_SQ8 7      /* 8-bit scalar codes of all rows, scanned; lossy, trained */
+
+/* The library itself. These never fail and may be called from any thread. */
+int32_t panvec_faiss_abi_version(void);
+const char *panvec_faiss_upstream_version(void);
+/* The SIMD level of our kernels in use: "avx512", "avx2", "neon" or "baseline". FAISS's own code has the level that the
+ * library was compiled for. */
+const char *panvec_faiss_simd_level(void);
+const char *panvec_faiss_compiled_simd_level(void);
+/* Forces a level of our kernels ("auto" picks the best); PANVEC_UNSUPPORTED names those this CPU has. Process-wide:
+ * call before use. */
+int32_t panvec_faiss_set_simd_level(const char *level, char *error, int32_t error_capacity);
+
+/* An empty index. metric, type: as above; dim 1 .. 65536; m 2 .. 512 and ef_construction >= 1 for graphs; pq_m divides
+ * dim and pq_bits is 4 .. 12 for product quantisers; all others ignored. keep_vectors 0: a lossy type drops its float32
+ * rows once it is trained; row is then PANVEC_UNSUPPORTED, and exact and all distances are those of decoded codes. seed
+ * decides layers, samples and centroids. */
+int32_t panvec_faiss_create(int32_t metric, int32_t dim, int32_t type, int32_t m, int32_t ef_construction, int32_t pq_m,
+                            int32_t pq_bits, int32_t keep_vectors, int64_t seed, panvec_faiss **index, char *error,
+                            int32_t error_capacity);
+/* NULL is allowed. */
+void panvec_faiss_free(panvec_faiss *index);
+
+/* Growth, in two steps, so that searches wait for the short one only. prepare allocates, and copies what would take
+ * long; reserve then makes room for `capacity` slots in all (never shrinks). A reserve without a prepare, or beyond the
+ * prepared capacity, prepares by itself. capacity 0 .. 2^31 - 1. On failure of either the index is as before. */
+int32_t panvec_faiss_prepare(panvec_faiss *index, int64_t capacity, char *error, int32_t error_capacity);
+int32_t panvec_faiss_reserve(panvec_faiss *index, int64_t capacity, char *error, int32_t error_capacity);
+
+/* Writes `count` rows (count * dim floats) at slots first_slot ...; first_slot must be >= the number of linked
+ * slots and at most the end of what is staged, and first_slot + count <= capacity. Slots may be staged again until
+ * they are linked; what was staged from first_slot on is then forgotten. PANVEC_INVALID_VECTOR sets *bad_row
+ * (0-based in `rows`) and *bad_component (-1: the whole vector is zero), and leaves the index as it was but for
+ * those. */
+int32_t panvec_faiss_stage(panvec_faiss *index, int64_t first_slot, const float *rows, int64_t count, int64_t *bad_row,
+                           int32_t *bad_component, char *error, int32_t error_capacity);
+
+/* Trains on `sample` (sample_count * dim floats, checked and for COSINE normalised on a copy; *bad_row and
+ * *bad_component as stage), or, when it is NULL, on the rows of slots [0, sample_count). A seeded part of more rows
+ * than FAISS's guidelines ask for (256 per centroid) is used. nlist 1 .. sample_count for types with lists; a
+ * product quantiser needs at least 2^pq_bits rows. PANVEC_INVALID_ARGUMENT when the index is trained or its type
+ * needs none. On failure the index is as before. Long: seconds to minutes. */
+int32_t panvec_faiss_train(panvec_faiss *index, int32_t nlist, const float *sample, int64_t sample_count,
+                           int32_t threads, int64_t *bad_row, int32_t *bad_component, char *error,
+                           int32_t error_capacity);
+/* Encodes and assigns all staged slots below `end` that are not yet, where that is to be done. Long when a trained
+ * index catches up. On failure the index is as before or further; it can be called again. */
+int32_t panvec_faiss_encode(panvec_faiss *index, int64_t end, int32_t threads, char *error, int32_t error_capacity);
+
+/* Links slots [first_slot, first_slot + count), staged and encoded, with up to `threads` threads; before them those
+ * that came before the training. first_slot is the number of slots counted as linked so far. Returns early, after
+ * at least slice_nanos, when *yield is not zero (read atomically; NULL: never): *linked says how many were linked,
+ * perhaps 0 while it catches up; the caller continues with the rest. On failure *linked counts the slots that must
+ * be regarded as used up (dead): what is linked is consistent. */
+int32_t panvec_faiss_link(panvec_faiss *index, int64_t first_slot, int64_t count, int32_t threads, const int32_t *yield,
+                          int64_t slice_nanos, int64_t *linked, char *error, int32_t error_capacity);
+
+/* The nearest k >= 1. Graphs: ef = max(ef_search, k); over codes, max(ef_search, refine_factor * k). Lists: the
+ * nprobe (clamped to nlist) nearest. Lossy types rank by code and re-rank the best refine_factor * k on the rows.
+ * *count results: fewer than k when fewer live and allowed slots were met, 0 when a slot below slot_count is not
+ * part of the structure yet; the caller completes those by exact scans. The query is checked also when slot_count
+ * is 0. */
+int32_t panvec_faiss_search(const panvec_faiss *index, int64_t slot_count, const uint64_t *const *dead_pages,
+                            const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k,
+                            int32_t ef_search, int32_t nprobe, int32_t refine_factor, int64_t *ids, float *distances,
+                            int32_t *count, char *error, int32_t error_capacity);
+
+/* One slice of an exact scan: slots [from, to) with to <= slot_count. The first slice has *count = 0; ids, distances
+ * and *count carry the state from slice to slice (unspecified order); the slice with finish != 0 sorts. The result is
+ * the k smallest by (reference distance, id), whatever the SIMD level and the slices. */
+int32_t panvec_faiss_exact(const panvec_faiss *index, int64_t from, int64_t to, const uint64_t *const *dead_pages,
+                           const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k,
+                           int32_t finish, int64_t *ids, float *distances, int32_t *count, char *error,
+                           int32_t error_capacity);
+
+/* The same over an explicit list of slots (all of them allowed and live: the caller has checked). */
+int32_t panvec_faiss_exact_slots(const panvec_faiss *index, const int32_t *slots, int64_t slot_list_count,
+                                 const int64_t *const *id_pages, const float *query, int32_t k, int32_t finish,
+                                 int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity);
+
+/* Copies the stored row (COSINE: the unit vector), bit for bit. */
+int32_t panvec_faiss_row(const panvec_faiss *index, int64_t slot, float *row, char *error, int32_t error_capacity);
+
+/* Bytes of native memory held by the index. */
+int64_t panvec_faiss_memory_bytes(const panvec_faiss *index);
+/* Highest layer of the graph, -1 when it is empty or there is none. */
+int32_t panvec_faiss_max_level(const panvec_faiss *index);
+/* How many slots were counted by link but are not part of the structure yet: an untrained index's all, and after
+ * training those that a link (count 0 will do) has still to catch up with. Search finds nothing while it is not 0. */
+int64_t panvec_faiss_backlog(const panvec_faiss *index);
+/* How many inverted lists; 0 before training and for types without. */
+int32_t panvec_faiss_nlist(const panvec_faiss *index);
+/* 1 when trained, or when the type needs no training. */
+int32_t panvec_faiss_is_trained(const panvec_faiss *index);
+/* Bytes of one code, 0 for types without codes. */
+int32_t panvec_faiss_code_bytes(const panvec_faiss *index);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,650 @@
+#include "slot_index.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <string>
+
+#include <faiss/impl/code_distance/code_distance.h>
+
+#include "clustering.hpp"
+#include "exact_scan.hpp"
+#include "float_rows.hpp"
+#include "parallel.hpp"
+#include "slot_levels.hpp"
+#include "status.hpp"
+
+namespace panvec {
+namespace {
+
+constexpr std::int64_t kRowsPerSlice = 1024;
+
+// Distances for linking over the float32 rows.
+class RowDistances final : public SlotDistances {
+ public:
+  RowDistances(const SlotRows& rows, RankingKernel kernel, bool is_l2)
+      : rows_(rows), kernel_(kernel), is_l2_(is_l2), plan_(rows.dim * sizeof(float)) {}
+
+  void from(std::uint32_t slot) override { query_ = rows_.row(slot); }
+  void set_query(const float* query) override { query_ = query; }
+  float operator()(faiss::idx_t slot) override { return between(query_, rows_.row(slot)); }
+  float symmetric_dis(faiss::idx_t a, faiss::idx_t b) override { return between(rows_.row(a), rows_.row(b)); }
+  void distances_batch_4(const faiss::idx_t slot0, const faiss::idx_t slot1, const faiss::idx_t slot2,
+                         const faiss::idx_t slot3, float& distance0, float& distance1, float& distance2,
+                         float& distance3) override {
+    for (const faiss::idx_t slot : {slot0, slot1, slot2, slot3}) plan_.fetch(rows_.row(slot));
+    distance0 = (*this)(slot0);
+    distance1 = (*this)(slot1);
+    distance2 = (*this)(slot2);
+    distance3 = (*this)(slot3);
+  }
+
+ private:
+  float between(const float* a, const float* b) const {
+    const float value = kernel_(a, b, rows_.dim);
+    return is_l2_ ? value : negated_product(value);
+  }
+
+  SlotRows rows_;
+  RankingKernel kernel_;
+  bool is_l2_;
+  PrefetchPlan plan_;
+  const float* query_ = nullptr;
+};
+
+using CodeComputer = faiss::ScalarQuantizer::SQDistanceComputer;
+
+std::unique_ptr<CodeComputer> code_computer(const Codec& codec, Metric metric, const std::uint8_t* codes) {
+  const faiss::ScalarQuantizer& quantizer = static_cast<const ScalarCodec&>(codec).quantizer();
+  std::unique_ptr<CodeComputer> computer(
+      quantizer.get_distance_computer(metric == Metric::kL2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT));
+  computer->codes = codes;
+  computer->code_size = quantizer.code_size;
+  return computer;
+}
+
+// Distances for linking over codes: from what a code decodes to, so that the graph is the same with and without rows.
+class CodeDistances final : public SlotDistances {
+ public:
+  CodeDistances(const Codec& codec, Metric metric, std::size_t dim, const std::uint8_t* codes)
+      : codec_(codec),
+        sign_(metric == Metric::kL2 ? 1.0f : -1.0f),
+        computer_(code_computer(codec, metric, codes)),
+        query_(dim),
+        plan_(codec.code_bytes()) {}
+
+  void from(std::uint32_t slot) override {
+    codec_.decode(computer_->codes + slot * computer_->code_size, query_.data());
+    set_query(query_.data());
+  }
+  void set_query(const float* query) override { computer_->set_query(query); }
+  float operator()(faiss::idx_t slot) override { return sign_ * (*computer_)(slot); }
+  float symmetric_dis(faiss::idx_t a, faiss::idx_t b) override { return sign_ * computer_->symmetric_dis(a, b); }
+  void distances_batch_4(const faiss::idx_t slot0, const faiss::idx_t slot1, const faiss::idx_t slot2,
+                         const faiss::idx_t slot3, float& distance0, float& distance1, float& distance2,
+                         float& distance3) override {
+    for (const faiss::idx_t slot : {slot0, slot1, slot2, slot3}) {
+      plan_.fetch(computer_->codes + static_cast<std::size_t>(slot) * computer_->code_size);
+    }
+    distance0 = (*this)(slot0);
+    distance1 = (*this)(slot1);
+    distance2 = (*this)(slot2);
+    distance3 = (*this)(slot3);
+  }
+
+ private:
+  const Codec& codec_;
+  float sign_;
+  std::unique_ptr<CodeComputer> computer_;
+  std::vector<float> query_;
+  PrefetchPlan plan_;
+};
+
+// The distance policy of a walk (walk.hpp) over scalar codes. They are scaled, so never NaN.
+class ScalarCodes {
+ public:
+  ScalarCodes(const CodeComputer& computer, Metric metric)
+      : computer_(computer), sign_(metric == Metric::kL2 ? 1.0f : -1.0f), plan_(computer.code_size) {}
+
+  float operator()(std::uint32_t slot) const { return sign_ * computer_.query_to_code(at(slot)); }
+  void prefetch(std::uint32_t slot) const { plan_.fetch(at(slot)); }
+  std::size_t ahead() const { return plan_.ahead; }
+  void four(const std::uint32_t* slots, float* distances) const {
+    for (std::size_t i = 0; i < 4; ++i) distances[i] = (*this)(slots[i]);
+  }
+
+ private:
+  const std::uint8_t* at(std::uint32_t slot) const { return computer_.codes + slot * computer_.code_size; }
+
+  const CodeComputer& computer_;
+  float sign_;
+  PrefetchPlan plan_;
+};
+
+// Product codes by a table of the query's distances to all centroids of all parts.
+template <typename Decoder>
+class ProductCodes {
+ public:
+  ProductCodes(const faiss::ProductQuantizer& quantizer, const float* table, Metric metric, const std::uint8_t* codes)
+      : quantizer_(quantizer), table_(table), sign_(metric == Metric::kL2 ? 1.0f : -1.0f), codes_(codes) {}
+
+  float operator()(std::uint32_t slot) const {
+    return sign_ * faiss::distance_single_code<Decoder>(quantizer_.M, quantizer_.nbits, table_, at(slot));
+  }
+  void four(const std::uint32_t* slots, float* distances) const {
+    float d0 = 0, d1 = 0, d2 = 0, d3 = 0;
+    faiss::distance_four_codes<Decoder>(quantizer_.M, quantizer_.nbits, table_, at(slots[0]), at(slots[1]),
+                                        at(slots[2]), at(slots[3]), d0, d1, d2, d3);
+    distances[0] = sign_ * d0;
+    distances[1] = sign_ * d1;
+    distances[2] = sign_ * d2;
+    distances[3] = sign_ * d3;
+  }
+
+ private:
+  const std::uint8_t* at(std::uint32_t slot) const { return codes_ + slot * quantizer_.code_size; }
+
+  const faiss::ProductQuantizer& quantizer_;
+  const float* table_;
+  float sign_;
+  const std::uint8_t* codes_;
+};
+
+bool nearer(const Candidate& a, const Candidate& b) {
+  return a.distance != b.distance ? a.distance < b.distance : a.slot < b.slot;
+}
+
+// The nearest `most` slots of a version in scratch.admitted, ascending; how many. Slots that are not of the version are
+// passed over 64 at a time.
+template <typename Distances>
+std::size_t scan(const Distances& distances, const SlotVersion& version, std::size_t most, Scratch& scratch) {
+  std::vector<Candidate>& best = scratch.admitted;
+  best.clear();
+  const auto offer = [&](float distance, std::uint32_t slot) {
+    if (best.size() < most) {
+      best.push_back({distance, slot});
+      std::push_heap(best.begin(), best.end(), nearer);
+    } else if (distance < best.front().distance) {
+      std::pop_heap(best.begin(), best.end(), nearer);
+      best.back() = {distance, slot};
+      std::push_heap(best.begin(), best.end(), nearer);
+    }
+  };
+  for (std::int64_t first = 0; first < version.slot_count; first += 64) {
+    std::uint64_t bits = version.set.word(first / 64);
+    if (version.slot_count - first < 64) bits &= ~(~std::uint64_t{0} << (version.slot_count - first));
+    while (bits != 0) {
+      std::uint32_t slots[4];
+      std::size_t held = 0;
+      for (; bits != 0 && held < 4; bits &= bits - 1) {
+        slots[held++] = static_cast<std::uint32_t>(first + __builtin_ctzll(bits));
+      }
+      if (held == 4) {
+        float values[4];
+        distances.four(slots, values);
+        for (std::size_t i = 0; i < 4; ++i) offer(values[i], slots[i]);
+      } else {
+        for (std::size_t i = 0; i < held; ++i) offer(distances(slots[i]), slots[i]);
+      }
+    }
+  }
+  std::sort_heap(best.begin(), best.end(), nearer);
+  return best.size();
+}
+
+[[noreturn]] void too_few_rows(IndexType type, const std::string& parameter, std::int64_t least, std::int64_t rows) {
+  fail(PANVEC_INVALID_ARGUMENT, std::string(type_name(type)) + " with " + parameter + " needs at least " +
+                                    std::to_string(least) + " training rows, not " + std::to_string(rows));
+}
+
+}  // namespace
+
+const char* type_name(IndexType type) {
+  switch (type) {
+    case IndexType::kFlat: return "flat";
+    case IndexType::kHnsw: return "hnsw";
+    case IndexType::kHnswSq8: return "hnsw_sq8";
+    case IndexType::kIvfFlat: return "ivf_flat";
+    case IndexType::kIvfSq8: return "ivf_sq8";
+    case IndexType::kIvfPq: return "ivf_pq";
+    case IndexType::kPq: return "pq";
+    case IndexType::kSq8: return "sq8";
+  }
+  return "unknown";
+}
+
+// The rows that a quantiser is trained on.
+struct SlotIndex::Sample {
+  std::vector<float> copy;  // empty when the stored rows serve as they are
+  const float* rows = nullptr;
+  std::size_t count = 0;
+  Scaling scaling;
+};
+
+SlotIndex::SlotIndex(const IndexShape& shape)
+    : shape_(shape),
+      level_(simd_level()),
+      trained_(!shape.needs_training()),
+      rows_(std::make_unique<RowStore>(shape.metric, shape.dim)) {
+  if (shape.has_graph()) graph_ = std::make_unique<LinkedGraph>(shape.m, shape.ef_construction, shape.seed);
+  if (shape.is_product()) {
+    code_bytes_ = (shape.pq_m * shape.pq_bits + 7) / 8;
+  } else if (shape.is_lossy()) {
+    code_bytes_ = shape.dim;
+  }
+  account();
+}
+
+RowSpace SlotIndex::row_space() const {
+  RowSpace space;
+  space.metric = shape_.metric;
+  space.level = level_;
+  space.rows.dim = shape_.dim;
+  space.capacity = capacity_;
+  if (rows_ != nullptr) {
+    space.rows = rows_->rows();
+    space.max_row_norm = rows_->max_row_norm();
+  } else {
+    space.decoder = this;
+  }
+  return space;
+}
+
+void SlotIndex::account() {
+  std::size_t bytes = sizeof(SlotIndex) + codes_.size() + places_.size() + assigned_.codes.capacity() +
+                      assigned_.lists.capacity() * sizeof(std::uint32_t);
+  if (rows_ != nullptr) bytes += rows_->bytes();
+  if (late_rows_ != nullptr) bytes += late_rows_->bytes();
+  if (graph_ != nullptr) bytes += graph_->memory_bytes();
+  if (codec_ != nullptr) bytes += codec_->memory_bytes();
+  if (inverted_ != nullptr) bytes += inverted_->memory_bytes();
+  bytes_.store(bytes, std::memory_order_relaxed);
+}
+
+void SlotIndex::prepare(std::size_t capacity) {
+  if (graph_ == nullptr) return;
+  graph_->prepare(capacity);
+  account();
+}
+
+// A failure half-way at most leaves a block larger than need be.
+void SlotIndex::reserve(std::size_t capacity) {
+  if (static_cast<std::int64_t>(capacity) <= capacity_) return;
+  const std::size_t most = std::numeric_limits<std::size_t>::max() / std::max<std::size_t>(code_bytes_, 8);
+  if (capacity > most) throw std::bad_alloc();
+  if (rows_ != nullptr) rows_->reserve(capacity);
+  if (shape_.has_codes_by_slot()) codes_.grow(capacity * code_bytes_);
+  if (shape_.has_lists() && shape_.drops_rows()) places_.grow(capacity * sizeof(std::uint64_t));
+  if (graph_ != nullptr) graph_->reserve(capacity);
+  capacity_ = static_cast<std::int64_t>(capacity);
+  account();
+}
+
+const float* SlotIndex::staged_row(std::int64_t slot) const {
+  return rows_ != nullptr ? rows_->rows().row(slot) : late_rows_->rows().row(slot - late_first_);
+}
+
+std::uint8_t* SlotIndex::code(std::int64_t slot) const {
+  return reinterpret_cast<std::uint8_t*>(codes_.data()) + static_cast<std::size_t>(slot) * code_bytes_;
+}
+
+void SlotIndex::stage(std::int64_t first_slot, const float* rows, std::int64_t count, std::int64_t* bad_row,
+                      std::int32_t* bad_component) {
+  require(count >= 0 && first_slot >= linked() && first_slot <= capacity_ && count <= capacity_ - first_slot,
+          "slots to stage are linked already or beyond the reserved capacity");
+  require(first_slot <= staged_end_, "slots to stage must follow those staged before");
+  RowStore* store = rows_.get();
+  std::int64_t base = 0;
+  if (store == nullptr) {
+    if (late_rows_ == nullptr) late_rows_ = std::make_unique<RowStore>(shape_.metric, shape_.dim);
+    if (first_slot == linked()) late_first_ = first_slot;
+    base = late_first_;
+    store = late_rows_.get();
+    store->reserve(static_cast<std::size_t>(first_slot - base + count));
+  }
+  staged_end_ = first_slot;
+  encoded_ = std::min(encoded_, first_slot);
+  if (!assigned_.lists.empty()) {
+    const auto kept = static_cast<std::size_t>(std::max<std::int64_t>(encoded_ - assigned_.first_slot, 0));
+    if (assigned_.lists.size() > kept) assigned_.lists.resize(kept);
+  }
+  BadRow bad;
+  if (!store->stage(first_slot - base, rows, count, bad)) {
+    fail_stage(bad, store->rows().row(first_slot - base + bad.row), bad_row, bad_component);
+  }
+  if (graph_ != nullptr) graph_->clear(static_cast<std::size_t>(first_slot), static_cast<std::size_t>(count));
+  staged_end_ = first_slot + count;
+  account();
+}
+
+// Of more rows than `most` a part chosen by the seed, each with the same probability, in the order given.
+SlotIndex::Sample SlotIndex::sample_of(const float* rows, std::int64_t count, bool stored, std::size_t most,
+                                       std::int64_t* bad_row, std::int32_t* bad_component) const {
+  const std::size_t dim = shape_.dim;
+  const auto available = static_cast<std::size_t>(count);
+  Sample sample;
+  sample.count = std::min(available, most);
+  sample.rows = rows;
+  if (!stored || sample.count < available) {
+    sample.copy.resize((sample.count + 1) * dim);  // the last row is for those that are only checked
+    std::size_t chosen = 0;
+    double ignored_norm = 0;
+    BadRow bad;
+    for (std::size_t i = 0; i < available; ++i) {
+      const double uniform = static_cast<double>(mixed(shape_.seed, i) >> 11) * 0x1p-53;  // [0, 1)
+      const bool take = uniform * static_cast<double>(available - i) < static_cast<double>(sample.count - chosen);
+      float* to = &sample.copy[(take ? chosen : sample.count) * dim];
+      if (take) ++chosen;
+      if (stored) {
+        if (take) std::memcpy(to, rows + i * dim, dim * sizeof(float));
+      } else if (!store_row(shape_.metric, rows + i * dim, dim, to, ignored_norm, bad.component)) {
+        bad.row = static_cast<std::int64_t>(i);
+        fail_stage(bad, to, bad_row, bad_component);
+      }
+    }
+    sample.rows = sample.copy.data();
+  }
+  const std::size_t components = sample.count * dim;
+  sample.scaling = Scaling::for_rows(sample.rows, components);
+  if (!sample.scaling.is_identity()) {
+    if (sample.copy.empty()) sample.copy.assign(rows, rows + components);
+    sample.scaling.apply_to(sample.copy.data(), components);
+    sample.rows = sample.copy.data();
+  }
+  return sample;
+}
+
+void SlotIndex::train(std::int32_t nlist, const float* rows, std::int64_t row_count, unsigned threads,
+                      std::int64_t* bad_row, std::int32_t* bad_component) {
+  require(shape_.needs_training(), "an index of this type needs no training");
+  require(!is_trained(), "the index is trained already");
+  require(row_count >= 0 && (rows != nullptr || row_count <= staged_end_), "sample_count is beyond the staged rows");
+  std::unique_ptr<Codec> codec;
+  std::size_t useful = 0;
+  if (row_count == 0) {
+    fail(PANVEC_INVALID_ARGUMENT, std::string(type_name(shape_.type)) + " needs at least 1 training row, not 0");
+  }
+  if (shape_.is_product() && row_count < (std::int64_t{1} << shape_.pq_bits)) {
+    too_few_rows(shape_.type, "pqBits=" + std::to_string(shape_.pq_bits), std::int64_t{1} << shape_.pq_bits, row_count);
+  }
+  if (shape_.has_lists()) {
+    require(nlist >= 1, "nlist must be at least 1");
+    if (nlist > row_count) too_few_rows(shape_.type, "nlist=" + std::to_string(nlist), nlist, row_count);
+    useful = kRowsPerCentroid * static_cast<std::size_t>(nlist);
+  }
+  if (shape_.is_product()) {
+    auto product = std::make_unique<ProductCodec>(shape_.dim, shape_.pq_m, shape_.pq_bits);
+    useful = std::max(useful, product->useful_rows());
+    codec = std::move(product);
+  } else if (shape_.is_lossy()) {
+    auto scalar = std::make_unique<ScalarCodec>(shape_.dim);
+    useful = std::max(useful, scalar->useful_rows());
+    codec = std::move(scalar);
+  }
+
+  const bool stored = rows == nullptr;
+  std::unique_ptr<InvertedFile> inverted;
+  Scaling scaling;
+  on_own_thread([&] {
+    const Sample sample =
+        sample_of(stored ? rows_->rows().row(0) : rows, row_count, stored, useful, bad_row, bad_component);
+    scaling = sample.scaling;
+    if (shape_.has_lists()) {
+      const ListContent content = shape_.type == IndexType::kIvfFlat  ? ListContent::kSlots
+                                  : shape_.type == IndexType::kIvfSq8 ? ListContent::kScalarCodes
+                                                                      : ListContent::kProductCodes;
+      inverted = std::make_unique<InvertedFile>(shape_.metric, RowBatch{sample.rows, sample.count, shape_.dim}, scaling,
+                                                static_cast<std::size_t>(nlist), content,
+                                                CodecShape{shape_.pq_m, shape_.pq_bits}, threads, shape_.seed);
+    } else {
+      codec->train(sample.rows, sample.count, threads, shape_.seed);
+    }
+  });
+  if (shape_.has_lists()) {
+    inverted_ = std::move(inverted);
+    list_count_.store(nlist, std::memory_order_relaxed);
+  } else {
+    codec_ = std::move(codec);
+    scaling_ = scaling;
+  }
+  encoded_ = structured_.load(std::memory_order_relaxed);
+  account();
+  trained_.store(true, std::memory_order_release);
+}
+
+void SlotIndex::encode_slice(std::int64_t begin, std::int64_t end) {
+  const auto count = static_cast<std::size_t>(end - begin);
+  if (inverted_ != nullptr) {
+    const auto at = static_cast<std::size_t>(begin - assigned_.first_slot);
+    inverted_->encode(staged_row(begin), count, &assigned_.lists[at], assigned_.codes.data() + at * code_bytes_);
+    return;
+  }
+  std::vector<float> copy;
+  const float* scaled = scaling_.apply(staged_row(begin), count * shape_.dim, copy);
+  for (std::size_t i = 0; i < count; ++i) {
+    codec_->encode(scaled + i * shape_.dim, code(begin + static_cast<std::int64_t>(i)));
+  }
+}
+
+void SlotIndex::encode(std::int64_t end, unsigned threads) {
+  if (!shape_.needs_training() || !is_trained() || end <= encoded_) return;
+  require(end <= staged_end_, "slots to encode have not been staged");
+  const std::int64_t begin = encoded_;
+  if (inverted_ != nullptr) {
+    if (assigned_.lists.empty()) assigned_.first_slot = begin;
+    const auto held = static_cast<std::size_t>(end - assigned_.first_slot);
+    assigned_.codes.resize(held * code_bytes_);
+    assigned_.lists.resize(held);
+  }
+  if (end - begin <= static_cast<std::int64_t>(InvertedFile::most_without_blas())) {
+    encode_slice(begin, end);
+  } else {
+    const auto slices = [&] {
+      parallel_slices(end - begin, kRowsPerSlice, threads,
+                      [&](std::int64_t from, std::int64_t to, unsigned) { encode_slice(begin + from, begin + to); });
+    };
+    if (inverted_ != nullptr) {
+      on_own_thread(slices);
+    } else {
+      slices();
+    }
+  }
+  encoded_ = end;
+  account();
+}
+
+std::unique_ptr<SlotDistances> SlotIndex::link_distances() const {
+  if (codec_ != nullptr) return std::make_unique<CodeDistances>(*codec_, shape_.metric, shape_.dim, code(0));
+  const RowSpace space = row_space();
+  return std::make_unique<RowDistances>(space.rows, space.kernel(), shape_.metric == Metric::kL2);
+}
+
+// Makes slots up to `end` part of the structure; how many are, also when this throws. A slot that fails in a graph is
+// counted: it can be linked again, or be given up.
+std::int64_t SlotIndex::extend(std::int64_t end, unsigned threads, const std::int32_t* yield,
+                               std::int64_t slice_nanos) {
+  const std::int64_t begin = structured_.load(std::memory_order_relaxed);
+  if (graph_ != nullptr) {
+    std::int64_t done = 0;
+    const bool backlog = begin < linked();
+    try {
+      graph_->link(begin, end - begin, threads, yield, slice_nanos, [this] { return link_distances(); }, done);
+    } catch (...) {
+      // The backlog's slots are published: they are linked again, until all are.
+      if (!backlog) structured_.store(begin + done, std::memory_order_relaxed);
+      throw;
+    }
+    structured_.store(begin + done, std::memory_order_relaxed);
+  } else if (inverted_ != nullptr) {
+    constexpr std::int64_t slots_per_look = 256;
+    using Clock = std::chrono::steady_clock;
+    const auto start = Clock::now();
+    auto* places = reinterpret_cast<std::uint64_t*>(places_.data());
+    for (std::int64_t slot = begin; slot < end; ++slot) {
+      const auto at = static_cast<std::size_t>(slot - assigned_.first_slot);
+      const std::uint32_t list = assigned_.lists[at];
+      const std::size_t position =
+          inverted_->append(list, static_cast<std::uint32_t>(slot), assigned_.codes.data() + at * code_bytes_);
+      if (places != nullptr) places[slot] = std::uint64_t{list} << 32 | position;
+      structured_.store(slot + 1, std::memory_order_relaxed);
+      if (yield != nullptr && (slot + 1 - begin) % slots_per_look == 0 &&
+          __atomic_load_n(yield, __ATOMIC_RELAXED) != 0 && (Clock::now() - start).count() >= slice_nanos) {
+        break;
+      }
+    }
+  } else {
+    structured_.store(end, std::memory_order_relaxed);
+  }
+  return structured_.load(std::memory_order_relaxed);
+}
+
+void SlotIndex::link(std::int64_t first_slot, std::int64_t count, unsigned threads, const std::int32_t* yield,
+                     std::int64_t slice_nanos, std::int64_t& linked) {
+  linked = 0;
+  require(first_slot == this->linked(), "linking must go on at the first slot that is not linked");
+  require(count >= 0 && count <= staged_end_ - first_slot, "slots to link have not been staged");
+  const std::int64_t end = first_slot + count;
+  if (!is_trained()) {
+    linked_.store(end, std::memory_order_relaxed);
+    linked = count;
+    return;
+  }
+  require(!shape_.needs_training() || encoded_ >= end, "slots to link have not been encoded");
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
+  if (backlog() > 0) {
+    if (extend(first_slot, threads, yield, slice_nanos) < first_slot) {
+      account();
+      return;
+    }
+    slice_nanos = std::max<std::int64_t>(slice_nanos - (Clock::now() - start).count(), 0);
+  }
+  const auto count_linked = [&] {
+    const std::int64_t reached = structured_.load(std::memory_order_relaxed);
+    linked_.store(reached, std::memory_order_relaxed);
+    linked = reached - first_slot;
+    drop_rows_if_done();
+    account();
+  };
+  try {
+    extend(end, threads, yield, slice_nanos);
+  } catch (...) {
+    count_linked();
+    throw;
+  }
+  count_linked();
+}
+
+void SlotIndex::drop_rows_if_done() {
+  constexpr std::size_t worth_freeing = 1 << 16;
+  if (encoded_ < staged_end_ && shape_.needs_training()) return;
+  if (linked() == encoded_) {
+    assigned_.lists.clear();
+    assigned_.codes.clear();
+    if (assigned_.codes.capacity() + assigned_.lists.capacity() > worth_freeing) assigned_ = Assigned();
+  }
+  if (!shape_.drops_rows()) return;
+  rows_.reset();
+  if (linked() == staged_end_) late_rows_.reset();
+}
+
+void SlotIndex::decode(std::int64_t slot, float* row) const {
+  if (slot >= structured_.load(std::memory_order_relaxed)) {
+    std::fill(row, row + shape_.dim, 0.0f);
+  } else if (inverted_ != nullptr) {
+    const std::uint64_t place = reinterpret_cast<const std::uint64_t*>(places_.data())[slot];
+    inverted_->decode(static_cast<std::uint32_t>(place >> 32), static_cast<std::uint32_t>(place), row);
+  } else {
+    codec_->decode(code(slot), row);
+    scaling_.undo(row, shape_.dim);
+  }
+}
+
+std::size_t SlotIndex::scan_codes(const SlotVersion& version, const float* query, std::size_t most,
+                                  Scratch& scratch) const {
+  if (shape_.type == IndexType::kSq8) {
+    const std::unique_ptr<CodeComputer> computer = code_computer(*codec_, shape_.metric, code(0));
+    computer->set_query(query);
+    return scan(ScalarCodes(*computer, shape_.metric), version, most, scratch);
+  }
+  const faiss::ProductQuantizer& quantizer = static_cast<const ProductCodec&>(*codec_).quantizer();
+  float* table = scratch.row(quantizer.M * quantizer.ksub);
+  if (shape_.metric == Metric::kL2) {
+    quantizer.compute_distance_table(query, table);
+  } else {
+    quantizer.compute_inner_prod_table(query, table);
+  }
+  if (quantizer.nbits == 8) {
+    return scan(ProductCodes<faiss::PQDecoder8>(quantizer, table, shape_.metric, code(0)), version, most, scratch);
+  }
+  return scan(ProductCodes<faiss::PQDecoderGeneric>(quantizer, table, shape_.metric, code(0)), version, most, scratch);
+}
+
+// The candidates of a lossy type or a graph, ascending by rank; how many.
+std::size_t SlotIndex::rank(const SlotVersion& version, const float* query, std::size_t wanted, std::size_t considered,
+                            const SearchWidth& width, Scratch& scratch, const Candidate*& best) const {
+  const std::int64_t linked = structured_.load(std::memory_order_relaxed);
+  if (shape_.type == IndexType::kHnsw) {
+    const auto ef = static_cast<std::size_t>(
+        std::min(std::max(width.ef_search, static_cast<std::int64_t>(wanted)), linked));
+    return walk_rows(graph_->view(), row_space(), query, version, linked, ef, scratch, best);
+  }
+  std::vector<float> copy;
+  const Scaling& scaling = inverted_ != nullptr ? inverted_->scaling() : scaling_;
+  const float* scaled = scaling.apply(query, shape_.dim, copy);
+  if (shape_.type == IndexType::kHnswSq8) {
+    const std::unique_ptr<CodeComputer> computer = code_computer(*codec_, shape_.metric, code(0));
+    computer->set_query(scaled);
+    const auto ef = static_cast<std::size_t>(
+        std::min(std::max(width.ef_search, static_cast<std::int64_t>(considered)), linked));
+    return walk_graph(graph_->view(), ScalarCodes(*computer, shape_.metric), version, linked, ef, scratch, best);
+  }
+  const std::size_t found = inverted_ != nullptr
+                                ? inverted_->search(scaled, width.lists(), considered, version, linked, scratch)
+                                : scan_codes(version, scaled, considered, scratch);
+  best = scratch.admitted.data();
+  return found;
+}
+
+void SlotIndex::search(const SlotVersion& version, const std::int64_t* const* id_pages, const float* query,
+                       std::int32_t k, const SearchWidth& width, const SearchResult& result) const {
+  *result.count = 0;
+  require(k >= 1, "k must be at least 1");
+  require(version.slot_count >= 0 && version.slot_count <= capacity_, "slot_count is beyond the reserved capacity");
+  const ScratchPool::Lease lease = scratch_.take();
+  Scratch& scratch = *lease;
+  const float* checked = checked_query(shape_.metric, shape_.dim, query, scratch);
+  // No list is longer than the slots are many, whatever k is.
+  const std::int64_t wanted = std::min<std::int64_t>(k, version.slot_count);
+  if (wanted == 0 || version.slot_count > structured_.load(std::memory_order_relaxed)) return;
+
+  const RowSpace space = row_space();
+  if (shape_.type == IndexType::kFlat || shape_.type == IndexType::kIvfFlat) {
+    TopK top(result.ids, result.distances, result.count, k);
+    ExactScan scan(space.metric, space.level, space.rows, space.max_row_norm, checked, id_pages, top);
+    if (shape_.type == IndexType::kFlat) {
+      scan.range(0, version.slot_count, version.set);
+    } else {
+      std::vector<float> copy;
+      const float* scaled = inverted_->scaling().apply(checked, shape_.dim, copy);
+      const std::size_t found =
+          inverted_->collect(scaled, width.lists(), version, structured_.load(std::memory_order_relaxed), scratch);
+      scan.list(reinterpret_cast<const std::int32_t*>(scratch.neighbours.data()), static_cast<std::int64_t>(found));
+    }
+    top.sort();
+    return;
+  }
+  if (graph_ != nullptr && graph_->max_level() < 0) return;
+  const std::int64_t factor = shape_.is_lossy() ? std::max<std::int64_t>(width.refine_factor, 1) : 1;
+  const auto considered = static_cast<std::size_t>(std::min(wanted * factor, version.slot_count));
+  const Candidate* best = nullptr;
+  const std::size_t found =
+      rank(version, checked, static_cast<std::size_t>(wanted), considered, width, scratch, best);
+  *result.count = static_cast<std::int32_t>(report(space, checked, id_pages, best, found, considered,
+                                                   static_cast<std::size_t>(wanted), scratch, result.ids,
+                                                   result.distances));
+}
+
+}  // namespace panvec

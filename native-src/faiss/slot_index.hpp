@@ -1,0 +1,140 @@
+// One index of any type: rows, codes and structure, put together. The engine's locks are those of panvec_faiss.h.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "codecs.hpp"
+#include "growing_block.hpp"
+#include "inverted_file.hpp"
+#include "links.hpp"
+#include "row_store.hpp"
+#include "scratch_pool.hpp"
+#include "slot_calls.hpp"
+
+namespace panvec {
+
+enum class IndexType : std::int32_t { kFlat, kHnsw, kHnswSq8, kIvfFlat, kIvfSq8, kIvfPq, kPq, kSq8 };
+
+const char* type_name(IndexType type);
+
+struct IndexShape {
+  Metric metric;
+  std::size_t dim;
+  IndexType type;
+  std::size_t m;
+  std::size_t ef_construction;
+  std::size_t pq_m;
+  std::size_t pq_bits;
+  bool keep_vectors;
+  std::uint64_t seed;
+
+  bool has_graph() const { return type == IndexType::kHnsw || type == IndexType::kHnswSq8; }
+  bool has_lists() const {
+    return type == IndexType::kIvfFlat || type == IndexType::kIvfSq8 || type == IndexType::kIvfPq;
+  }
+  // Whether codes lie in the order of slots.
+  bool has_codes_by_slot() const {
+    return type == IndexType::kHnswSq8 || type == IndexType::kPq || type == IndexType::kSq8;
+  }
+  bool is_product() const { return type == IndexType::kIvfPq || type == IndexType::kPq; }
+  bool is_lossy() const { return has_codes_by_slot() || type == IndexType::kIvfSq8 || type == IndexType::kIvfPq; }
+  bool needs_training() const { return has_codes_by_slot() || has_lists(); }
+  bool drops_rows() const { return is_lossy() && !keep_vectors; }
+};
+
+struct SearchWidth {
+  std::int64_t ef_search;
+  std::int64_t nprobe;
+  std::int64_t refine_factor;
+
+  std::size_t lists() const { return static_cast<std::size_t>(std::max<std::int64_t>(nprobe, 1)); }
+};
+
+struct SearchResult {
+  std::int64_t* ids;
+  float* distances;
+  std::int32_t* count;
+};
+
+class SlotIndex final : private RowDecoder {
+ public:
+  explicit SlotIndex(const IndexShape& shape);
+
+  const IndexShape& shape() const { return shape_; }
+  std::int64_t capacity() const { return capacity_; }
+  std::int64_t linked() const { return linked_.load(std::memory_order_relaxed); }
+  std::int64_t backlog() const { return linked() - structured_.load(std::memory_order_relaxed); }
+  bool is_trained() const { return trained_.load(std::memory_order_acquire); }
+  std::int32_t list_count() const { return list_count_.load(std::memory_order_relaxed); }
+  std::int32_t code_bytes() const { return static_cast<std::int32_t>(code_bytes_); }
+  std::int32_t max_level() const { return graph_ == nullptr ? -1 : graph_->max_level(); }
+  std::size_t memory_bytes() const { return bytes_.load(std::memory_order_relaxed) + scratch_.bytes(); }
+  RowSpace row_space() const;
+  ScratchPool& scratch() const { return scratch_; }
+
+  void prepare(std::size_t capacity);
+  void reserve(std::size_t capacity);
+  void stage(std::int64_t first_slot, const float* rows, std::int64_t count, std::int64_t* bad_row,
+             std::int32_t* bad_component);
+  void train(std::int32_t nlist, const float* sample, std::int64_t sample_count, unsigned threads,
+             std::int64_t* bad_row, std::int32_t* bad_component);
+  void encode(std::int64_t end, unsigned threads);
+  void link(std::int64_t first_slot, std::int64_t count, unsigned threads, const std::int32_t* yield,
+            std::int64_t slice_nanos, std::int64_t& linked);
+  void search(const SlotVersion& version, const std::int64_t* const* id_pages, const float* query, std::int32_t k,
+              const SearchWidth& width, const SearchResult& result) const;
+
+ private:
+  // Lists and codes of slots that are encoded and not in a list yet.
+  struct Assigned {
+    std::int64_t first_slot = 0;
+    std::vector<std::uint32_t> lists;
+    std::vector<std::uint8_t> codes;
+  };
+  struct Sample;
+
+  void decode(std::int64_t slot, float* row) const override;
+  const float* staged_row(std::int64_t slot) const;
+  std::uint8_t* code(std::int64_t slot) const;
+  Sample sample_of(const float* rows, std::int64_t count, bool stored, std::size_t most, std::int64_t* bad_row,
+                   std::int32_t* bad_component) const;
+  void encode_slice(std::int64_t begin, std::int64_t end);
+  std::unique_ptr<SlotDistances> link_distances() const;
+  std::int64_t extend(std::int64_t end, unsigned threads, const std::int32_t* yield, std::int64_t slice_nanos);
+  void drop_rows_if_done();
+  std::size_t rank(const SlotVersion& version, const float* query, std::size_t wanted, std::size_t considered,
+                   const SearchWidth& width, Scratch& scratch, const Candidate*& best) const;
+  std::size_t scan_codes(const SlotVersion& version, const float* query, std::size_t most, Scratch& scratch) const;
+  void account();
+
+  const IndexShape shape_;
+  const SimdLevel level_;
+  std::int64_t capacity_ = 0;
+  std::atomic<std::int64_t> linked_{0};      // slots that link has counted
+  std::atomic<std::int64_t> structured_{0};  // those of them that are part of the structure
+  std::int64_t staged_end_ = 0;
+  std::int64_t encoded_ = 0;
+  std::atomic<bool> trained_;
+  std::atomic<std::int32_t> list_count_{0};
+  std::size_t code_bytes_ = 0;
+
+  std::unique_ptr<RowStore> rows_;  // of all slots; NULL once they have been dropped
+  std::unique_ptr<RowStore> late_rows_;  // of slots that are not linked yet, when rows_ is NULL
+  std::int64_t late_first_ = 0;
+  std::unique_ptr<LinkedGraph> graph_;
+  Scaling scaling_;               // of codec_
+  std::unique_ptr<Codec> codec_;  // of codes_
+  GrowingBlock codes_;            // by slot
+  std::unique_ptr<InvertedFile> inverted_;
+  Assigned assigned_;
+  GrowingBlock places_;  // by slot: list and position in it, for types with lists whose rows are dropped
+  std::atomic<std::size_t> bytes_{0};
+  mutable ScratchPool scratch_;
+};
+
+}  // namespace panvec

@@ -1,0 +1,135 @@
+// How rows get into usearch's graph: templates over what ranks them.
+//
+// Vectors offer
+//   std::size_t stride                                bytes from row to row
+//   const char* at(std::size_t slot) const
+//   float operator()(const char* a, const char* b) const     smaller is nearer, never NaN
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <string>
+
+#include "graph.hpp"
+#include "parallel.hpp"
+
+namespace panvec {
+
+// The row that is being linked: usearch's "value".
+struct Newcomer {
+  const char* row;
+};
+
+// usearch's metric: between a newcomer and a member, and between two members.
+template <typename Vectors>
+class LinkMetric {
+ public:
+  using Member = UpstreamGraph::member_citerator_t;
+
+  LinkMetric(const Vectors& vectors, const Unfinished& unfinished) : vectors_(vectors), unfinished_(unfinished) {}
+
+  const Vectors& vectors() const { return vectors_; }
+  float operator()(const Newcomer& newcomer, const Member& member) const noexcept {
+    const std::size_t slot = get_slot(member);
+    if (unfinished_.contains(static_cast<std::uint32_t>(slot))) return std::numeric_limits<float>::infinity();
+    return vectors_(newcomer.row, vectors_.at(slot));
+  }
+  float operator()(const Member& a, const Member& b) const noexcept {
+    return vectors_(vectors_.at(get_slot(a)), vectors_.at(get_slot(b)));
+  }
+
+ private:
+  const Vectors& vectors_;
+  const Unfinished& unfinished_;
+};
+
+template <typename Vectors>
+class LinkPrefetch {
+ public:
+  explicit LinkPrefetch(const Vectors& vectors)
+      : vectors_(vectors), lines_(std::min(kMostLines, (vectors.stride + kCacheLine - 1) / kCacheLine)) {}
+
+  template <typename Iterator>
+  void operator()(Iterator begin, Iterator end) const noexcept {
+    for (; begin != end; ++begin) {
+      const char* row = vectors_.at(get_slot(begin));
+      for (std::size_t line = 0; line < lines_; ++line) __builtin_prefetch(row + line * kCacheLine);
+    }
+  }
+
+ private:
+  // Of one row; the hardware follows.
+  static constexpr std::size_t kMostLines = 4;
+
+  const Vectors& vectors_;
+  std::size_t lines_;
+};
+
+template <typename Metric, typename Prefetch>
+void Graph::insert(const Metric& metric, const Prefetch& prefetch, unsigned worker, bool beside_others) {
+  const MemoryCount::Scope counting(count_);
+  const auto done = [](auto&& result) {
+    // Taken at once: the text's owner throws it when it dies.
+    const char* message = result.error.release();
+    if (message == nullptr) return;
+    if (std::strcmp(message, "Out of memory!") == 0) throw std::bad_alloc();
+    fail(PANVEC_NATIVE, std::string("usearch: ") + message);
+  };
+  if (contexts_[worker] == 0 && graph_.size() > 0) {
+    // usearch does not notice when its set of visited nodes cannot be made, and would read neighbours it has not found.
+    // A search makes the set and says so.
+    unum::usearch::index_search_config_t least;
+    least.expansion = 1;
+    least.thread = worker;
+    done(graph_.search(Newcomer{metric.vectors().at(0)}, 1, metric, least));
+    contexts_[worker] = 1;
+  }
+  unum::usearch::index_update_config_t config;
+  config.expansion = std::min(ef_construction_, std::max(capacity_, std::size_t{2}));
+  config.thread = worker;
+  // usearch numbers nodes in the order in which threads come to its own lock. Here they come one by one, and each takes
+  // the slot whose number the node will have; whoever fails before there is a node takes none.
+  std::unique_lock<std::mutex> numbering(numbering_);
+  const auto slot = static_cast<std::uint32_t>(graph_.size());
+  const auto made = [&](auto&&) {
+    if (beside_others && graph_.level_of(slot) > 0) unfinished_.begin(worker, slot);
+    numbering.unlock();
+  };
+  auto result = graph_.add(slot, Newcomer{metric.vectors().at(slot)}, metric, config, made, prefetch);
+  unfinished_.end(worker);
+  done(result);
+}
+
+template <typename Vectors>
+void Graph::link_ranked(const Vectors& vectors, std::int64_t count, unsigned threads, const std::int32_t* yield,
+                        std::int64_t slice_nanos, std::int64_t& linked) {
+  // A thread must be worth its start, and costs a context and, in usearch's table of locks, 16 KiB at m = 16.
+  constexpr std::int64_t slots_per_thread = 16;
+  constexpr unsigned most_threads = 256;
+  linked = 0;
+  if (count <= 0) return;
+  const std::int64_t first = this->linked();
+  const auto workers = static_cast<unsigned>(
+      std::clamp<std::int64_t>(count / slots_per_thread, 1, std::clamp(threads, 1u, most_threads)));
+  if (workers > contexts_.size()) reserve_upstream(upstream_capacity_, workers);
+  unfinished_.start(workers);
+  const LinkMetric<Vectors> metric(vectors, unfinished_);
+  const LinkPrefetch<Vectors> prefetch(vectors);
+  const auto account = [&] {
+    find_entry(first);
+    linked = this->linked() - first;
+  };
+  OrderedWork work(first, first + count, yield, slice_nanos);
+  try {
+    work.run(workers, slots_per_thread,
+             [&](std::int64_t, unsigned worker) { insert(metric, prefetch, worker, workers > 1); });
+  } catch (...) {
+    account();
+    throw;
+  }
+  account();
+}
+
+}  // namespace panvec

@@ -1,0 +1,123 @@
+/* libpanvec_usearch: usearch behind a C interface, numbered by slot; beside it stands usearch's own C API (usearch_*),
+ * which this header does not need.
+ *
+ * A slot is a dense number 0, 1, 2, ... given out by the engine and never used twice; it is usearch's key and the
+ * number of its node. Rows are written first (stage), with their codes where the graph is walked on codes, then linked
+ * into the graph (link). Which slots a search may return is not decided here: the caller hands over its published
+ * version (slot_count, dead_pages) and a filter.
+ *
+ * Concurrency. Any number of search, exact, exact_slots, row and stats calls may run together; none waits for another.
+ * reserve and link need exclusive access. prepare and stage are a writer's: they may run beside searches (they touch
+ * nothing that a search reads) but not beside another of them, reserve or link. The engine's locks provide all this. No
+ * call uses more threads than it is given, and none outlives its call.
+ *
+ * Common arguments
+ *   slot_count   slots >= slot_count are invisible to this call
+ *   dead_pages   NULL: no slot is dead. Otherwise ceil(slot_count / 32768) pointers, one for every 32,768 slots: NULL
+ *                (none dead) or 512 words of 64 bits, bit s % 64 of word (s % 32768) / 64 set when slot s is dead
+ *   id_pages     one pointer for every 32,768 slots to 32,768 int64 ids by slot
+ *   filter       NULL: all slots allowed. Otherwise a bitmap of at least slot_count bits by slot, set when allowed
+ *   query, rows  float32 as given by the user; checked for NaN and infinity, and for COSINE normalised, on a copy here
+ *   ids, distances   room for k results; filled sorted by (distance, id); distance is the reference kernel's
+ */
+#ifndef PANVEC_USEARCH_H
+#define PANVEC_USEARCH_H
+
+#include <stdint.h>
+
+#include "panvec_status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct panvec_usearch panvec_usearch;
+
+/* What the graph is built and walked on. All but F32 are lossy: they rank by code and re-rank on the float32 rows, if
+ * those are kept. */
+#define PANVEC_USEARCH_F32 0
+#define PANVEC_USEARCH_F16 1
+#define PANVEC_USEARCH_BF16 2
+#define PANVEC_USEARCH_I8 3 /* rows scaled to their largest component: COSINE only, other metrics lose their ranks */
+
+/* The library itself. These never fail and may be called from any thread. */
+int32_t panvec_usearch_abi_version(void);
+const char *panvec_usearch_upstream_version(void);
+/* The SIMD level of our kernels in use: "avx512", "avx2", "neon" or "baseline". */
+const char *panvec_usearch_simd_level(void);
+/* Forces a level of our kernels ("auto" picks the best); PANVEC_UNSUPPORTED names those this CPU has. Process-wide:
+ * call before use; an index keeps the level it was created with. NumKong's kernels, which rank codes, keep their own
+ * dispatch. */
+int32_t panvec_usearch_set_simd_level(const char *level, char *error, int32_t error_capacity);
+/* What NumKong runs codes of this quantization on, for example "skylake"; "serial" without SIMD, "none" where there are
+ * no codes (F32, an unknown number). */
+const char *panvec_usearch_code_kernel(int32_t metric, int32_t quantization);
+
+/* An empty index. dim 1 .. 65536; m 2 .. 512 (usearch: connectivity); ef_construction >= 1 (expansion_add; raised to
+ * m). I8 with another metric than COSINE is PANVEC_INVALID_ARGUMENT. keep_vectors 0: a lossy index has no float32 rows;
+ * row is then PANVEC_UNSUPPORTED, and exact and all distances are those of decoded codes. F32 always keeps them. */
+int32_t panvec_usearch_create(int32_t metric, int32_t dim, int32_t quantization, int32_t m, int32_t ef_construction,
+                              int32_t keep_vectors, panvec_usearch **index, char *error, int32_t error_capacity);
+/* NULL is allowed. */
+void panvec_usearch_free(panvec_usearch *index);
+
+/* Growth, in two steps, so that searches wait for the short one only. prepare finds out whether there is room; reserve
+ * then makes it for `capacity` slots in all (never shrinks): it moves rows and codes page by page table and not byte by
+ * byte where the system can, and copies usearch's 8 bytes a slot when the capacity first passes 2^22 and doubles then.
+ * capacity 0 .. 2^31 - 1. On failure of either the index is as before. */
+int32_t panvec_usearch_prepare(panvec_usearch *index, int64_t capacity, char *error, int32_t error_capacity);
+int32_t panvec_usearch_reserve(panvec_usearch *index, int64_t capacity, char *error, int32_t error_capacity);
+
+/* Writes `count` rows (count * dim floats) at slots first_slot ...; first_slot must be >= the number of linked slots
+ * and first_slot + count <= capacity. PANVEC_INVALID_VECTOR sets *bad_row (0-based in `rows`) and *bad_component (-1:
+ * the whole vector is zero), and leaves the index as it was; the slots can be staged again. */
+int32_t panvec_usearch_stage(panvec_usearch *index, int64_t first_slot, const float *rows, int64_t count,
+                             int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity);
+
+/* Links staged slots [first_slot, first_slot + count) into the graph with up to `threads` threads (256 at most).
+ * first_slot is the number of slots linked so far. Returns early, after at least slice_nanos, when *yield is not zero
+ * (read atomically; NULL: never): *linked says how many were linked; the caller continues with the rest. On failure
+ * *linked, which may be 0, counts the slots that are in the graph nevertheless and must be regarded as used up (dead):
+ * what is linked is consistent. */
+int32_t panvec_usearch_link(panvec_usearch *index, int64_t first_slot, int64_t count, int32_t threads,
+                            const int32_t *yield, int64_t slice_nanos, int64_t *linked, char *error,
+                            int32_t error_capacity);
+
+/* The nearest k >= 1 by our own walk over usearch's graph with ef = max(ef_search, k). Lossy indexes walk by codes,
+ * with ef at least refine_factor * k, and re-rank the best refine_factor * k on the rows (keep_vectors 0: on decoded
+ * codes); F32 ignores refine_factor, which must be >= 1. *count results: fewer than k when the walk has not reached as
+ * many live and allowed slots; the caller completes those by exact scans. The query is checked also when slot_count is
+ * 0. */
+int32_t panvec_usearch_search(const panvec_usearch *index, int64_t slot_count, const uint64_t *const *dead_pages,
+                              const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k,
+                              int32_t ef_search, int32_t refine_factor, int64_t *ids, float *distances, int32_t *count,
+                              char *error, int32_t error_capacity);
+
+/* One slice of an exact scan: slots [from, to) with to <= slot_count. The first slice has *count = 0; ids, distances
+ * and *count carry the state from slice to slice (unspecified order); the slice with finish != 0 sorts. The result is
+ * the k smallest by (reference distance, id), whatever the SIMD level and the slices. */
+int32_t panvec_usearch_exact(const panvec_usearch *index, int64_t from, int64_t to, const uint64_t *const *dead_pages,
+                             const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k,
+                             int32_t finish, int64_t *ids, float *distances, int32_t *count, char *error,
+                             int32_t error_capacity);
+
+/* The same over an explicit list of slots (all of them allowed and live: the caller has checked). */
+int32_t panvec_usearch_exact_slots(const panvec_usearch *index, const int32_t *slots, int64_t slot_list_count,
+                                   const int64_t *const *id_pages, const float *query, int32_t k, int32_t finish,
+                                   int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity);
+
+/* Copies the stored row (COSINE: the unit vector), bit for bit. */
+int32_t panvec_usearch_row(const panvec_usearch *index, int64_t slot, float *row, char *error, int32_t error_capacity);
+
+/* Bytes of native memory held by the index: rows, codes, nodes, what usearch needs for linking, and what searches keep.
+ * */
+int64_t panvec_usearch_memory_bytes(const panvec_usearch *index);
+/* Highest layer of the graph, -1 when it is empty. */
+int32_t panvec_usearch_max_level(const panvec_usearch *index);
+/* Bytes of one code, 0 for F32. */
+int32_t panvec_usearch_code_bytes(const panvec_usearch *index);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

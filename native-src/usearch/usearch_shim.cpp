@@ -1,0 +1,274 @@
+// The C interface of panvec_usearch.h: checks arguments, marshals, and puts graph, rows, codes, walk and exact scan
+// together.
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "codes.hpp"
+#include "graph.hpp"
+// The interface is what leaves the library; everything else is hidden.
+#pragma GCC visibility push(default)
+#include "panvec_usearch.h"
+#pragma GCC visibility pop
+#include "panvec_kernels.hpp"
+#include "row_store.hpp"
+#include "scratch_pool.hpp"
+#include "slot_calls.hpp"
+#include "status.hpp"
+
+#ifndef PANVEC_USEARCH_VERSION
+#error "PANVEC_USEARCH_VERSION names the version of the headers"
+#endif
+
+using namespace panvec;
+
+struct panvec_usearch {
+  panvec_usearch(Metric metric, std::size_t dim, Quantization quantization, std::size_t m, std::size_t ef_construction,
+                 bool keep_vectors)
+      : simd(simd_level()),
+        rows(metric, dim),
+        rows_kept(keep_vectors || quantization == Quantization::kF32),
+        graph(m, ef_construction) {
+    if (quantization != Quantization::kF32) codes.emplace(metric, quantization, dim);
+  }
+
+  const SimdLevel simd;
+  RowStore rows;  // empty when they are not kept
+  const bool rows_kept;
+  std::optional<Codes> codes;
+  Graph graph;
+  mutable ScratchPool scratch;
+};
+
+namespace {
+
+RowSpace row_space(const panvec_usearch& index) {
+  RowSpace space{index.rows.metric(), index.simd, index.rows.rows(), index.rows.max_row_norm(), index.graph.capacity()};
+  if (!index.rows_kept) space.decoder = &*index.codes;
+  return space;
+}
+
+// What one slot costs at least.
+std::size_t slot_bytes(const panvec_usearch& index) {
+  return (index.rows_kept ? index.rows.dim() * sizeof(float) : 0) + (index.codes ? index.codes->code_bytes() : 0);
+}
+
+// Refuses what cannot be had, without getting it.
+void prepare(panvec_usearch& index, std::size_t capacity) {
+  const auto now = static_cast<std::size_t>(index.graph.capacity());
+  if (capacity <= now) return;
+  const std::size_t more = capacity - now;
+  if (more > std::numeric_limits<std::size_t>::max() / slot_bytes(index)) throw std::bad_alloc();
+  GrowingBlock probe;
+  probe.grow(more * slot_bytes(index));
+}
+
+void reserve(panvec_usearch& index, std::size_t capacity) {
+  // A failure half-way leaves a block larger than need be. The graph comes last: its capacity is that of all.
+  if (index.rows_kept) index.rows.reserve(capacity);
+  if (index.codes) index.codes->reserve(capacity);
+  index.graph.reserve(capacity);
+}
+
+void stage(panvec_usearch& index, std::int64_t first_slot, const float* rows, std::int64_t count, std::int64_t* bad_row,
+           std::int32_t* bad_component) {
+  const std::size_t dim = index.rows.dim();
+  BadRow bad;
+  if (index.rows_kept) {
+    if (!index.rows.stage(first_slot, rows, count, bad)) {
+      fail_stage(bad, index.rows.rows().row(first_slot + bad.row), bad_row, bad_component);
+    }
+    if (!index.codes) return;
+    for (std::int64_t slot = first_slot; slot < first_slot + count; ++slot) {
+      index.codes->store(slot, index.rows.rows().row(slot));
+    }
+    return;
+  }
+  std::vector<float> row(dim);
+  double max_norm = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    bad.row = i;
+    const float* given = rows + static_cast<std::size_t>(i) * dim;
+    if (!store_row(index.rows.metric(), given, dim, row.data(), max_norm, bad.component)) {
+      fail_stage(bad, row.data(), bad_row, bad_component);
+    }
+    index.codes->store(first_slot + i, row.data());
+  }
+}
+
+}  // namespace
+
+extern "C" {
+
+std::int32_t panvec_usearch_abi_version(void) { return PANVEC_ABI_VERSION; }
+
+const char* panvec_usearch_upstream_version(void) { return PANVEC_USEARCH_VERSION; }
+
+const char* panvec_usearch_simd_level(void) { return simd_level_name(simd_level()); }
+
+std::int32_t panvec_usearch_set_simd_level(const char* level, char* error, std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    char available[128];
+    if (!set_simd_level(level, available, sizeof available)) {
+      fail(PANVEC_UNSUPPORTED, std::string("no SIMD level \"") + (level == nullptr ? "" : level) +
+                                   "\" on this CPU; it has: " + available);
+    }
+  });
+}
+
+const char* panvec_usearch_code_kernel(std::int32_t metric, std::int32_t quantization) {
+  const char* name = "none";
+  if (metric < PANVEC_L2 || metric > PANVEC_DOT || quantization < PANVEC_USEARCH_F16 ||
+      quantization > PANVEC_USEARCH_I8) {
+    return name;
+  }
+  (void)guarded(nullptr, 0, [&] {
+    name = CodeKernel(static_cast<Metric>(metric), static_cast<Quantization>(quantization), 1).name();
+  });
+  return name;
+}
+
+std::int32_t panvec_usearch_create(std::int32_t metric, std::int32_t dim, std::int32_t quantization, std::int32_t m,
+                                   std::int32_t ef_construction, std::int32_t keep_vectors, panvec_usearch** index,
+                                   char* error, std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    require(metric >= PANVEC_L2 && metric <= PANVEC_DOT, "unknown metric");
+    require(dim >= 1 && dim <= 65536, "dim must be 1 to 65536");
+    require(quantization >= PANVEC_USEARCH_F32 && quantization <= PANVEC_USEARCH_I8, "unknown quantization");
+    require(quantization != PANVEC_USEARCH_I8 || metric == PANVEC_COSINE,
+            "quantization i8 keeps directions only: it needs the metric COSINE");
+    require(m >= 2 && m <= 512, "m must be 2 to 512");
+    require(ef_construction >= 1, "ef_construction must be at least 1");
+    *index = new panvec_usearch(static_cast<Metric>(metric), static_cast<std::size_t>(dim),
+                                static_cast<Quantization>(quantization), static_cast<std::size_t>(m),
+                                static_cast<std::size_t>(ef_construction), keep_vectors != 0);
+  });
+}
+
+void panvec_usearch_free(panvec_usearch* index) { delete index; }
+
+std::int32_t panvec_usearch_prepare(panvec_usearch* index, std::int64_t capacity, char* error,
+                                    std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    with_room_for(capacity, index->rows.dim(), [&] { prepare(*index, static_cast<std::size_t>(capacity)); });
+  });
+}
+
+std::int32_t panvec_usearch_reserve(panvec_usearch* index, std::int64_t capacity, char* error,
+                                    std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    with_room_for(capacity, index->rows.dim(), [&] { reserve(*index, static_cast<std::size_t>(capacity)); });
+  });
+}
+
+std::int32_t panvec_usearch_stage(panvec_usearch* index, std::int64_t first_slot, const float* rows, std::int64_t count,
+                                  std::int64_t* bad_row, std::int32_t* bad_component, char* error,
+                                  std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    const Graph& graph = index->graph;
+    require(count >= 0 && first_slot >= graph.linked() && first_slot <= graph.capacity() &&
+                count <= graph.capacity() - first_slot,
+            "slots to stage are linked already or beyond the reserved capacity");
+    stage(*index, first_slot, rows, count, bad_row, bad_component);
+  });
+}
+
+std::int32_t panvec_usearch_link(panvec_usearch* index, std::int64_t first_slot, std::int64_t count,
+                                 std::int32_t threads, const std::int32_t* yield, std::int64_t slice_nanos,
+                                 std::int64_t* linked, char* error, std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    Graph& graph = index->graph;
+    *linked = 0;
+    require(first_slot == graph.linked(), "linking must go on at the first slot that is not linked");
+    require(count >= 0 && count <= graph.capacity() - first_slot, "slots to link are beyond the reserved capacity");
+    const auto workers = static_cast<unsigned>(std::max(threads, 1));
+    if (index->codes) {
+      graph.link(*index->codes, count, workers, yield, slice_nanos, *linked);
+    } else {
+      graph.link(row_space(*index), count, workers, yield, slice_nanos, *linked);
+    }
+  });
+}
+
+std::int32_t panvec_usearch_search(const panvec_usearch* index, std::int64_t slot_count,
+                                   const std::uint64_t* const* dead_pages, const std::int64_t* const* id_pages,
+                                   const std::uint64_t* filter, const float* query, std::int32_t k,
+                                   std::int32_t ef_search, std::int32_t refine_factor, std::int64_t* ids,
+                                   float* distances, std::int32_t* count, char* error, std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    const Graph& graph = index->graph;
+    *count = 0;
+    require(k >= 1, "k must be at least 1");
+    require(refine_factor >= 1, "refine_factor must be at least 1");
+    require(slot_count >= 0 && slot_count <= graph.capacity(), "slot_count is beyond the reserved capacity");
+    const ScratchPool::Lease lease = index->scratch.take();
+    Scratch& scratch = *lease;
+    const RowSpace space = row_space(*index);
+    const float* checked = checked_query(space.metric, space.rows.dim, query, scratch);
+    // No list is longer than the slots are many, whatever k, ef_search and refine_factor are.
+    const std::int64_t wanted = std::min<std::int64_t>(k, slot_count);
+    if (wanted == 0 || graph.max_level() < 0) return;
+
+    const SlotVersion version{slot_count, {dead_pages, filter}};
+    const std::int64_t considered = index->codes ? wanted * refine_factor : wanted;
+    const auto width =
+        static_cast<std::size_t>(std::min(std::max<std::int64_t>(ef_search, considered), graph.linked()));
+    const Candidate* best = nullptr;
+    std::size_t found = 0;
+    if (index->codes) {
+      // Floats are as good as any memory, and report will not need them before the walk is over.
+      auto* code = reinterpret_cast<char*>(scratch.row(index->codes->code_bytes() / sizeof(float) + 1));
+      index->codes->encode(checked, code);
+      found = walk_graph(graph.view(), CodeRows(*index->codes, code), version, graph.linked(), width, scratch, best);
+    } else {
+      found = walk_rows(graph.view(), space, checked, version, graph.linked(), width, scratch, best);
+    }
+    *count = static_cast<std::int32_t>(report(space, checked, id_pages, best, found,
+                                              static_cast<std::size_t>(considered), static_cast<std::size_t>(wanted),
+                                              scratch, ids, distances));
+  });
+}
+
+std::int32_t panvec_usearch_exact(const panvec_usearch* index, std::int64_t from, std::int64_t to,
+                                  const std::uint64_t* const* dead_pages, const std::int64_t* const* id_pages,
+                                  const std::uint64_t* filter, const float* query, std::int32_t k, std::int32_t finish,
+                                  std::int64_t* ids, float* distances, std::int32_t* count, char* error,
+                                  std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    exact_range(row_space(*index), index->scratch, from, to, {dead_pages, filter}, id_pages, query, k, finish != 0, ids,
+                distances, count);
+  });
+}
+
+std::int32_t panvec_usearch_exact_slots(const panvec_usearch* index, const std::int32_t* slots,
+                                        std::int64_t slot_list_count, const std::int64_t* const* id_pages,
+                                        const float* query, std::int32_t k, std::int32_t finish, std::int64_t* ids,
+                                        float* distances, std::int32_t* count, char* error,
+                                        std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    exact_slots(row_space(*index), index->scratch, slots, slot_list_count, id_pages, query, k, finish != 0, ids,
+                distances, count);
+  });
+}
+
+std::int32_t panvec_usearch_row(const panvec_usearch* index, std::int64_t slot, float* row, char* error,
+                                std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] { copy_row(row_space(*index), slot, row); });
+}
+
+std::int64_t panvec_usearch_memory_bytes(const panvec_usearch* index) {
+  const std::size_t codes = index->codes ? index->codes->bytes() : 0;
+  return static_cast<std::int64_t>(sizeof(panvec_usearch) + index->rows.bytes() + codes + index->graph.memory_bytes() +
+                                   index->scratch.bytes());
+}
+
+std::int32_t panvec_usearch_max_level(const panvec_usearch* index) { return index->graph.max_level(); }
+
+std::int32_t panvec_usearch_code_bytes(const panvec_usearch* index) {
+  return index->codes ? static_cast<std::int32_t>(index->codes->code_bytes()) : 0;
+}
+
+}  // extern "C"
