@@ -9,17 +9,11 @@
 #include <limits>
 
 #include "panvec_kernels.hpp"
+#include "simd.hpp"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
-#include <immintrin.h>
-#elif defined(__aarch64__)
-#include <arm_neon.h>
 #endif
-
-#define PANVEC_TARGET_AVX2 __attribute__((target("avx2,fma")))
-#define PANVEC_TARGET_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma")))
-#define PANVEC_INLINE inline __attribute__((always_inline))
 
 namespace panvec {
 namespace {
@@ -81,15 +75,6 @@ std::atomic<std::int32_t> chosen_level{kNotChosen};
 // Ranking kernels. ranking_error relies on their shape: at least 16 running sums, at most 3 extra steps for whole
 // blocks, one for the rest, and a reduction as a tree.
 
-constexpr std::size_t kLanes = 16;
-
-float reduce(float (&sums)[kLanes]) noexcept {
-  for (std::size_t width = kLanes / 2; width > 0; width /= 2) {
-    for (std::size_t lane = 0; lane < width; ++lane) sums[lane] += sums[lane + width];
-  }
-  return sums[0];
-}
-
 float l2_squared_baseline(const float* a, const float* b, std::size_t n) {
   float sums[kLanes] = {};
   std::size_t i = 0;
@@ -103,7 +88,7 @@ float l2_squared_baseline(const float* a, const float* b, std::size_t n) {
     const float t = a[i + lane] - b[i + lane];
     sums[lane] += t * t;
   }
-  return reduce(sums);
+  return sum_lanes(sums);
 }
 
 float inner_product_baseline(const float* a, const float* b, std::size_t n) {
@@ -113,22 +98,10 @@ float inner_product_baseline(const float* a, const float* b, std::size_t n) {
     for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += a[i + lane] * b[i + lane];
   }
   for (std::size_t lane = 0; i + lane < n; ++lane) sums[lane] += a[i + lane] * b[i + lane];
-  return reduce(sums);
+  return sum_lanes(sums);
 }
 
 #if defined(__x86_64__)
-
-PANVEC_TARGET_AVX2 PANVEC_INLINE float sum_avx2(__m256 x) {
-  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
-  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
-}
-
-// The first `count` (1 .. 7) lanes.
-PANVEC_TARGET_AVX2 PANVEC_INLINE __m256i mask_avx2(std::size_t count) {
-  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), lanes);
-}
 
 PANVEC_TARGET_AVX2 PANVEC_INLINE __m256 add_square_avx2(__m256 a, __m256 b, __m256 sum) {
   const __m256 t = _mm256_sub_ps(a, b);
@@ -169,11 +142,6 @@ PANVEC_TARGET_AVX2 float inner_product_avx2(const float* a, const float* b, std:
   return sum_avx2(_mm256_add_ps(_mm256_add_ps(s0, s1), _mm256_add_ps(s2, s3)));
 }
 
-// Not _mm512_reduce_add_ps or a cast: for these gcc 12 warns of an uninitialised variable inside its own header.
-PANVEC_TARGET_AVX512 PANVEC_INLINE float sum_avx512(__m512 x) {
-  return sum_avx2(_mm256_add_ps(_mm512_maskz_extractf32x8_ps(0xFF, x, 0), _mm512_maskz_extractf32x8_ps(0xFF, x, 1)));
-}
-
 PANVEC_TARGET_AVX512 PANVEC_INLINE __m512 add_square_avx512(__m512 a, __m512 b, __m512 sum) {
   const __m512 t = _mm512_sub_ps(a, b);
   return _mm512_fmadd_ps(t, t, sum);
@@ -190,7 +158,7 @@ PANVEC_TARGET_AVX512 float l2_squared_avx512(const float* a, const float* b, std
   }
   for (; i + 16 <= n; i += 16) s0 = add_square_avx512(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i), s0);
   if (i < n) {
-    const __mmask16 mask = static_cast<__mmask16>((1u << (n - i)) - 1);
+    const __mmask16 mask = mask_avx512(n - i);
     s1 = add_square_avx512(_mm512_maskz_loadu_ps(mask, a + i), _mm512_maskz_loadu_ps(mask, b + i), s1);
   }
   return sum_avx512(_mm512_add_ps(_mm512_add_ps(s0, s1), _mm512_add_ps(s2, s3)));
@@ -207,7 +175,7 @@ PANVEC_TARGET_AVX512 float inner_product_avx512(const float* a, const float* b, 
   }
   for (; i + 16 <= n; i += 16) s0 = _mm512_fmadd_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i), s0);
   if (i < n) {
-    const __mmask16 mask = static_cast<__mmask16>((1u << (n - i)) - 1);
+    const __mmask16 mask = mask_avx512(n - i);
     s1 = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, a + i), _mm512_maskz_loadu_ps(mask, b + i), s1);
   }
   return sum_avx512(_mm512_add_ps(_mm512_add_ps(s0, s1), _mm512_add_ps(s2, s3)));

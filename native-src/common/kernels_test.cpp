@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "check.hpp"
+#include "code_kernels.hpp"
 #include "panvec_kernels.hpp"
 #include "vector_check.hpp"
 
@@ -195,35 +196,36 @@ void ranking_kernels_stay_within_the_proven_error() {
   CHECK(std::isinf(ranking_error(std::size_t{1} << 40)));
 }
 
-// Vectors that end where readable memory ends.
-class GuardedFloats {
+// Values that end where readable memory ends: small whole numbers, so that sums of their products are exact in float.
+template <typename Value>
+class Guarded {
  public:
-  explicit GuardedFloats(std::size_t n) {
+  explicit Guarded(std::size_t n, int least = -3) {
     const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    readable_ = (n * sizeof(float) + page - 1) / page * page;
+    readable_ = (n * sizeof(Value) + page - 1) / page * page;
     if (readable_ == 0) readable_ = page;
     bytes_ = readable_ + page;
     map_ = static_cast<char*>(mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0));
     CHECK(map_ != MAP_FAILED);
     CHECK(mprotect(map_ + readable_, page, PROT_NONE) == 0);
-    data_ = reinterpret_cast<float*>(map_ + readable_) - n;
-    for (std::size_t i = 0; i < n; ++i) data_[i] = static_cast<float>(i % 7) - 3.0f;
+    data_ = reinterpret_cast<Value*>(map_ + readable_) - n;
+    for (std::size_t i = 0; i < n; ++i) data_[i] = static_cast<Value>(static_cast<int>(i % 7) + least);
   }
-  GuardedFloats(const GuardedFloats&) = delete;
-  GuardedFloats& operator=(const GuardedFloats&) = delete;
-  ~GuardedFloats() { munmap(map_, bytes_); }
-  const float* data() const { return data_; }
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+  ~Guarded() { munmap(map_, bytes_); }
+  const Value* data() const { return data_; }
 
  private:
   std::size_t readable_ = 0;
   std::size_t bytes_ = 0;
   char* map_ = nullptr;
-  float* data_ = nullptr;
+  Value* data_ = nullptr;
 };
 
 void no_kernel_reads_beyond_the_vectors() {
   for (const std::size_t n : dimensions()) {
-    const GuardedFloats a(n), b(n);
+    const Guarded<float> a(n), b(n);
     const double expected = plain_sum(a.data(), b.data(), n, false);
     for (const SimdLevel level : levels()) {
       CHECK(set_simd_level(simd_level_name(level), nullptr, 0));
@@ -234,6 +236,98 @@ void no_kernel_reads_beyond_the_vectors() {
     }
   }
   set_simd_level("auto", nullptr, 0);
+}
+
+// A row of codes and what a kernel may be asked of it, each at an address of its own alignment.
+struct CodeRows {
+  CodeRows(std::size_t n, std::mt19937& random)
+      : bases(n + 3), steps(n + 3), query(n + 3), codes_a(n + 13), codes_b(n + 13) {
+    std::normal_distribution<float> normal;
+    for (float& x : bases) x = normal(random);
+    for (float& x : steps) x = random() % 16 == 0 ? 0.0f : std::fabs(normal(random)) / 64.0f;
+    for (float& x : query) x = 4.0f * normal(random);
+    for (std::uint8_t& x : codes_a) x = random_code(random);
+    for (std::uint8_t& x : codes_b) x = random_code(random);
+  }
+  static std::uint8_t random_code(std::mt19937& random) {
+    constexpr std::uint8_t extreme[] = {0, 127, 128, 255};
+    return random() % 4 == 0 ? extreme[random() % 4] : static_cast<std::uint8_t>(random());
+  }
+  const std::uint8_t* a(std::size_t n) const { return codes_a.data() + n % 13; }
+  const std::uint8_t* b(std::size_t n) const { return codes_b.data() + n % 7; }
+
+  std::vector<float> bases, steps, query;
+  std::vector<std::uint8_t> codes_a, codes_b;
+};
+
+void kernels_over_codes_are_close_to_the_decoded_rows() {
+  std::mt19937 random(kSeed + 3);
+  for (const std::size_t n : dimensions()) {
+    const CodeRows rows(n, random);
+    const float* bases = rows.bases.data() + n % 3;
+    const float* steps = rows.steps.data() + n % 2;
+    const float* query = rows.query.data() + (n + 1) % 3;
+    const std::uint8_t* a = rows.a(n);
+    const std::uint8_t* b = rows.b(n);
+    const double error = ranking_error(n) + 0x1p-22;  // of the sum, and of a term
+    double product = 0, product_size = 0, l2 = 0, l2_size = 0, both = 0, both_size = 0, apart = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      const double base = bases[i], step = steps[i], q = query[i], ca = a[i], cb = b[i];
+      product += q * ca;
+      product_size += std::fabs(q * ca);
+      l2 += (q - step * ca) * (q - step * ca);
+      l2_size += std::pow(std::fabs(q) + step * ca, 2);
+      both += (base + step * ca) * (base + step * cb);
+      both_size += (std::fabs(base) + step * ca) * (std::fabs(base) + step * cb);
+      apart += step * step * (ca - cb) * (ca - cb);
+    }
+    for (const SimdLevel level : levels()) {
+      const CodeKernels& kernels = code_kernels(level);
+      CHECK(std::fabs(kernels.product(query, a, n) - product) <= error * product_size);
+      CHECK(std::fabs(kernels.l2_squared(query, steps, a, n) - l2) <= error * l2_size);
+      CHECK(std::fabs(kernels.product_between(bases, steps, a, b, n) - both) <= error * both_size);
+      CHECK(std::fabs(kernels.l2_squared_between(steps, a, b, n) - apart) <= error * apart);
+    }
+  }
+}
+
+void two_codes_are_equally_far_both_ways_and_equal_ones_not_at_all() {
+  std::mt19937 random(kSeed + 4);
+  for (const std::size_t n : dimensions()) {
+    const CodeRows rows(n, random);
+    const float* bases = rows.bases.data();
+    const float* steps = rows.steps.data();
+    const std::uint8_t* a = rows.a(n);
+    const std::uint8_t* b = rows.b(n);
+    for (const SimdLevel level : levels()) {
+      const CodeKernels& kernels = code_kernels(level);
+      CHECK(same_bits(kernels.product_between(bases, steps, a, b, n), kernels.product_between(bases, steps, b, a, n)));
+      CHECK(same_bits(kernels.l2_squared_between(steps, a, b, n), kernels.l2_squared_between(steps, b, a, n)));
+      CHECK_EQUAL(0.0f, kernels.l2_squared_between(steps, a, a, n));
+    }
+  }
+}
+
+void no_kernel_reads_beyond_the_codes() {
+  for (const std::size_t n : dimensions()) {
+    const Guarded<float> bases(n), steps(n, 1);
+    const Guarded<std::uint8_t> code(n, 0);
+    double product = 0, l2 = 0, both = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      const double c = static_cast<double>(i % 7), base = c - 3, step = c + 1;
+      product += base * c;
+      l2 += (base - step * c) * (base - step * c);
+      both += (base + step * c) * (base + step * c);
+    }
+    for (const SimdLevel level : levels()) {
+      const CodeKernels& kernels = code_kernels(level);
+      CHECK_EQUAL(static_cast<float>(product), kernels.product(bases.data(), code.data(), n));
+      CHECK_EQUAL(static_cast<float>(l2), kernels.l2_squared(bases.data(), steps.data(), code.data(), n));
+      CHECK_EQUAL(static_cast<float>(both),
+                  kernels.product_between(bases.data(), steps.data(), code.data(), code.data(), n));
+      CHECK_EQUAL(0.0f, kernels.l2_squared_between(steps.data(), code.data(), code.data(), n));
+    }
+  }
 }
 
 void the_first_component_that_is_not_finite_is_found() {
@@ -279,6 +373,11 @@ int main() {
   panvec::check::run("unit vectors are rounded once from double", unit_vectors_are_rounded_once_from_double);
   panvec::check::run("ranking kernels stay within the proven error", ranking_kernels_stay_within_the_proven_error);
   panvec::check::run("no kernel reads beyond the vectors", no_kernel_reads_beyond_the_vectors);
+  panvec::check::run("kernels over codes are close to the decoded rows",
+                     kernels_over_codes_are_close_to_the_decoded_rows);
+  panvec::check::run("two codes are equally far both ways, and equal ones not at all",
+                     two_codes_are_equally_far_both_ways_and_equal_ones_not_at_all);
+  panvec::check::run("no kernel reads beyond the codes", no_kernel_reads_beyond_the_codes);
   panvec::check::run("the first component that is not finite is found",
                      the_first_component_that_is_not_finite_is_found);
   panvec::check::run("a bad component is named", a_bad_component_is_named);

@@ -83,8 +83,8 @@ void exact_slots(const RowSpace& space, ScratchPool& pool, const std::int32_t* s
                  std::int64_t* ids, float* distances, std::int32_t* count);
 void copy_row(const RowSpace& space, std::int64_t slot, float* row);
 
-// Walks `graph` by `distance` with `ef` candidates. The best, ascending by rank, and how many. `linked` is the number of
-// slots in the graph; the graph must not be empty.
+// Walks `graph` by `distance` with `ef` candidates. The best, ascending by rank, and how many. `linked` is the number
+// of slots in the graph; the graph must not be empty.
 template <typename Graph, typename Distance>
 std::size_t walk_graph(const Graph& graph, const Distance& distance, const SlotVersion& version, std::int64_t linked,
                        std::size_t ef, Scratch& scratch, const Candidate*& best) {

@@ -55,6 +55,38 @@ ScalarCodec::ScalarCodec(std::size_t dim) : quantizer_(dim, faiss::ScalarQuantiz
 void ScalarCodec::train(const float* rows, std::size_t count, unsigned, std::uint64_t) {
   quantizer_.train(count, rows);
   coder_.reset(quantizer_.select_quantizer());
+  const std::size_t dim = quantizer_.d;
+  const float* least = quantizer_.trained.data();
+  const float* extent = least + dim;
+  bases_.resize(dim);
+  steps_.resize(dim);
+  for (std::size_t i = 0; i < dim; ++i) {
+    steps_[i] = extent[i] / 255.0f;
+    bases_[i] = least[i] + 0.5f * steps_[i];
+  }
+}
+
+ScalarQuery::ScalarQuery(const ScalarCodec& codec, Metric metric, SimdLevel level, float* prepared)
+    : codec_(codec),
+      kernels_(code_kernels(level)),
+      inner_product_(inner_product_kernel(level)),
+      is_l2_(metric == Metric::kL2),
+      prepared_(prepared) {}
+
+void ScalarQuery::set(const float* query) {
+  const float* bases = codec_.bases();
+  const float* steps = codec_.steps();
+  if (is_l2_) {
+    for (std::size_t i = 0; i < codec_.dim(); ++i) prepared_[i] = query[i] - bases[i];
+    return;
+  }
+  for (std::size_t i = 0; i < codec_.dim(); ++i) prepared_[i] = query[i] * steps[i];
+  offset_ = -inner_product_(query, bases, codec_.dim());
+}
+
+void ScalarQuery::set(const float* query, const float* centroid) {
+  const float* bases = codec_.bases();
+  for (std::size_t i = 0; i < codec_.dim(); ++i) prepared_[i] = query[i] - centroid[i] - bases[i];
 }
 
 ProductCodec::ProductCodec(std::size_t dim, std::size_t m, std::size_t bits) : quantizer_(dim, m, bits) {}

@@ -11,6 +11,7 @@
 #include <faiss/impl/ProductQuantizer.h>
 #include <faiss/impl/ScalarQuantizer.h>
 
+#include "code_kernels.hpp"
 #include "panvec_kernels.hpp"
 
 namespace panvec {
@@ -57,18 +58,50 @@ class ScalarCodec final : public Codec {
 
   std::size_t code_bytes() const override { return quantizer_.code_size; }
   std::size_t memory_bytes() const override {
-    return sizeof(ScalarCodec) + quantizer_.trained.capacity() * sizeof(float);
+    return sizeof(ScalarCodec) +
+           (quantizer_.trained.capacity() + bases_.capacity() + steps_.capacity()) * sizeof(float);
   }
   std::size_t useful_rows() const override { return 100000; }  // as IndexIVFScalarQuantizer
   void train(const float* rows, std::size_t count, unsigned threads, std::uint64_t seed) override;
   void encode(const float* row, std::uint8_t* code) const override { coder_->encode_vector(row, code); }
   void decode(const std::uint8_t* code, float* row) const override { coder_->decode_vector(code, row); }
 
-  const faiss::ScalarQuantizer& quantizer() const { return quantizer_; }
+  // A component decodes to base + step * code.
+  std::size_t dim() const { return quantizer_.d; }
+  const float* bases() const { return bases_.data(); }
+  const float* steps() const { return steps_.data(); }
 
  private:
   faiss::ScalarQuantizer quantizer_;
   std::unique_ptr<faiss::ScalarQuantizer::SQuantizer> coder_;
+  std::vector<float> bases_;
+  std::vector<float> steps_;
+};
+
+// The distance of a query from scalar codes, as a rank: smaller is nearer. Never NaN, since queries and codes are
+// scaled (Scaling).
+class ScalarQuery {
+ public:
+  // `prepared`: room for dim floats that stays as long as this does.
+  ScalarQuery(const ScalarCodec& codec, Metric metric, SimdLevel level, float* prepared);
+
+  // From now on the distance is from `query`.
+  void set(const float* query);
+  // The same for L2 and codes of what is left of rows when `centroid` is taken away. (An inner product is the sum of
+  // those with the centroid and with the rest.)
+  void set(const float* query, const float* centroid);
+  float operator()(const std::uint8_t* code) const {
+    return is_l2_ ? kernels_.l2_squared(prepared_, codec_.steps(), code, codec_.dim())
+                  : offset_ - kernels_.product(prepared_, code, codec_.dim());
+  }
+
+ private:
+  const ScalarCodec& codec_;
+  const CodeKernels& kernels_;
+  RankingKernel inner_product_;
+  bool is_l2_;
+  float offset_ = 0;
+  float* prepared_;
 };
 
 // The vector cut into `m` parts of equal length, each the nearest of 2^bits centroids.

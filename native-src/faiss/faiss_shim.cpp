@@ -132,11 +132,11 @@ std::int32_t panvec_faiss_stage(panvec_faiss* index, std::int64_t first_slot, co
   });
 }
 
-std::int32_t panvec_faiss_train(panvec_faiss* index, std::int32_t nlist, const float* sample, std::int64_t sample_count,
-                                std::int32_t threads, std::int64_t* bad_row, std::int32_t* bad_component, char* error,
-                                std::int32_t error_capacity) {
+std::int32_t panvec_faiss_train(panvec_faiss* index, std::int32_t nlist, const float* sample, const std::int32_t* slots,
+                                std::int64_t sample_count, std::int32_t threads, std::int64_t* bad_row,
+                                std::int32_t* bad_component, char* error, std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
-    index->index.train(nlist, sample, sample_count, threads_of(threads), bad_row, bad_component);
+    index->index.train(nlist, sample, slots, sample_count, threads_of(threads), bad_row, bad_component);
   });
 }
 
@@ -203,6 +203,8 @@ std::int64_t panvec_faiss_backlog(const panvec_faiss* index) { return index->ind
 std::int32_t panvec_faiss_nlist(const panvec_faiss* index) { return index->index.list_count(); }
 
 std::int32_t panvec_faiss_is_trained(const panvec_faiss* index) { return index->index.is_trained() ? 1 : 0; }
+
+std::int32_t panvec_faiss_keeps_rows(const panvec_faiss* index) { return index->index.keeps_rows() ? 1 : 0; }
 
 std::int32_t panvec_faiss_code_bytes(const panvec_faiss* index) { return index->index.code_bytes(); }
 

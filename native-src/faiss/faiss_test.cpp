@@ -157,7 +157,7 @@ class Index {
     if (!type_.trained) return;
     std::int64_t row;
     std::int32_t component;
-    ok(panvec_faiss_train(handle(), nlist, nullptr, slot_count_, threads, &row, &component, error_text,
+    ok(panvec_faiss_train(handle(), nlist, nullptr, nullptr, slot_count_, threads, &row, &component, error_text,
                           sizeof error_text));
     CHECK_EQUAL(slot_count_, panvec_faiss_backlog(handle()));
     catch_up(threads);
@@ -493,7 +493,8 @@ void an_untrained_index_counts_and_catches_up() {
     CHECK(exact(index, query.data(), 10) == brute_force(index, query, 10));
     std::int64_t row;
     std::int32_t component;
-    ok(panvec_faiss_train(index.handle(), 16, nullptr, 2000, 2, &row, &component, error_text, sizeof error_text));
+    ok(panvec_faiss_train(index.handle(), 16, nullptr, nullptr, 2000, 2, &row, &component, error_text,
+                          sizeof error_text));
     CHECK_EQUAL(1, panvec_faiss_is_trained(index.handle()));
     CHECK_EQUAL(type.lists ? 16 : 0, panvec_faiss_nlist(index.handle()));
     CHECK(search(index, query.data(), 10).empty());
@@ -534,7 +535,7 @@ void an_index_may_be_trained_on_a_sample_first() {
       const std::vector<float> sample = clustered(9000, dim, random);
       std::int64_t row;
       std::int32_t component;
-      ok(panvec_faiss_train(index.handle(), 8, sample.data(), 9000, 2, &row, &component, error_text,
+      ok(panvec_faiss_train(index.handle(), 8, sample.data(), nullptr, 9000, 2, &row, &component, error_text,
                             sizeof error_text));
       CHECK_EQUAL(std::int64_t{0}, panvec_faiss_backlog(index.handle()));
       const std::vector<float> rows = clustered(300, dim, random);
@@ -745,7 +746,7 @@ void bad_rows_are_named_and_change_nothing() {
     Index untrained(PANVEC_COSINE, dim, type);
     std::vector<float> sample = clustered(2000, dim, random);
     sample[1500 * dim] = std::numeric_limits<float>::quiet_NaN();
-    CHECK_EQUAL(PANVEC_INVALID_VECTOR, panvec_faiss_train(untrained.handle(), 2, sample.data(), 2000, 2, &row,
+    CHECK_EQUAL(PANVEC_INVALID_VECTOR, panvec_faiss_train(untrained.handle(), 2, sample.data(), nullptr, 2000, 2, &row,
                                                           &component, error_text, sizeof error_text));
     CHECK_EQUAL(std::int64_t{1500}, row);
     CHECK_EQUAL(0, panvec_faiss_is_trained(untrained.handle()));
@@ -780,7 +781,8 @@ void too_few_rows_and_wrong_order_are_refused() {
   std::int64_t row;
   std::int32_t component;
   const auto refused = [&](Index& index, std::int32_t nlist, std::int64_t count, const std::string& text) {
-    CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_faiss_train(index.handle(), nlist, nullptr, count, 1, &row, &component,
+    CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_faiss_train(index.handle(), nlist, nullptr, nullptr, count, 1, &row,
+                                                            &component,
                                                             error_text, sizeof error_text));
     CHECK_EQUAL(text, std::string(error_text));
   };
@@ -883,7 +885,8 @@ void a_lack_of_memory_is_survived_anywhere() {
     };
     if (type.trained) {
       insist([&] {
-        return panvec_faiss_train(index.handle(), 6, nullptr, 400, 2, &row, &component, error_text, sizeof error_text);
+        return panvec_faiss_train(index.handle(), 6, nullptr, nullptr, 400, 2, &row, &component, error_text,
+                                  sizeof error_text);
       });
     }
     insist([&] { return panvec_faiss_encode(index.handle(), 400, 2, error_text, sizeof error_text); });
@@ -1007,7 +1010,7 @@ void searches_run_beside_writing() {
       std::int64_t row;
       std::int32_t component;
       if (type.trained && first == batches / 2 * batch) {
-        CHECK_EQUAL(PANVEC_OK, panvec_faiss_train(index, 10, nullptr, first, 2, &row, &component, nullptr, 0));
+        CHECK_EQUAL(PANVEC_OK, panvec_faiss_train(index, 10, nullptr, nullptr, first, 2, &row, &component, nullptr, 0));
       }
       CHECK_EQUAL(PANVEC_OK, panvec_faiss_stage(index, first, &rows[static_cast<std::size_t>(first) * dim], batch, &row,
                                                 &component, nullptr, 0));
@@ -1036,6 +1039,71 @@ void searches_run_beside_writing() {
 }
 
 // A Java thread may have a stack of 256 KiB and less.
+void only_the_slots_named_are_trained_on() {
+  constexpr std::size_t dim = 4;
+  // Every other row is far out; an index that saw them would spread its 256 steps over them.
+  std::mt19937 random(kSeed);
+  std::vector<float> rows = clustered(2000, dim, random);
+  std::vector<std::int32_t> slots;
+  for (std::size_t slot = 0; slot < 2000; ++slot) {
+    if (slot % 2 == 0) {
+      slots.push_back(static_cast<std::int32_t>(slot));
+    } else {
+      for (std::size_t i = 0; i < dim; ++i) rows[slot * dim + i] = 1e6f;
+    }
+  }
+  for (const Type& type : kTypes) {
+    if (type.number != PANVEC_FAISS_SQ8) continue;
+    Options options;
+    options.keep_vectors = 0;
+    Index index(PANVEC_L2, dim, type, options);
+    index.add(rows);
+    std::int64_t row;
+    std::int32_t component;
+    ok(panvec_faiss_train(index.handle(), 0, nullptr, slots.data(), static_cast<std::int64_t>(slots.size()), 2, &row,
+                          &component, error_text, sizeof error_text));
+    CHECK_EQUAL(1, panvec_faiss_keeps_rows(index.handle()));
+    index.catch_up();
+    CHECK_EQUAL(0, panvec_faiss_keeps_rows(index.handle()));
+    const std::vector<float> query(rows.begin(), rows.begin() + dim);
+    std::int64_t id = -1;
+    float distance = -1;
+    std::int32_t count = 0;
+    ok(panvec_faiss_exact(index.handle(), 0, 1, nullptr, index.id_pages(), nullptr, query.data(), 1, 1, &id, &distance,
+                          &count, error_text, sizeof error_text));
+    CHECK_EQUAL(1, count);
+    CHECK(distance < 1.0f);
+  }
+}
+
+// OpenBLAS has buffers for a fixed number of threads, and crashes without one.
+void more_threads_than_a_blas_has_buffers() {
+  constexpr std::size_t dim = 64;
+  for (const Type& type : kTypes) {
+    if (type.number != PANVEC_FAISS_IVF_FLAT) continue;
+    std::mt19937 random(kSeed);
+    Index index(PANVEC_L2, dim, type);
+    index.add(clustered(20000, dim, random));
+    index.train(512, 2);
+    std::vector<std::thread> callers;
+    // Each on an index of its own would be dear; what counts is how many are in a BLAS.
+    const std::vector<float> sample = clustered(2048, dim, random);
+    std::vector<std::unique_ptr<Index>> others;
+    for (int i = 0; i < 48; ++i) others.push_back(std::make_unique<Index>(PANVEC_L2, dim, type));
+    for (std::unique_ptr<Index>& other : others) {
+      callers.emplace_back([&] {
+        std::int64_t row;
+        std::int32_t component;
+        char error[512];
+        CHECK_EQUAL(PANVEC_OK, panvec_faiss_train(other->handle(), 16, sample.data(), nullptr, 2048, 16, &row,
+                                                  &component, error, sizeof error));
+      });
+    }
+    index.add(clustered(100000, dim, random), 256);
+    for (std::thread& caller : callers) caller.join();
+  }
+}
+
 void callers_need_little_stack() {
 #if defined(__linux__)
   const auto body = [](void*) -> void* {
@@ -1093,5 +1161,7 @@ int main() {
   run("a lack of memory is survived anywhere", a_lack_of_memory_is_survived_anywhere);
   run("memory is counted", memory_is_counted);
   run("searches run beside writing", searches_run_beside_writing);
+  run("only the slots named are trained on", only_the_slots_named_are_trained_on);
+  run("more threads than a BLAS has buffers", more_threads_than_a_blas_has_buffers);
   run("callers need little stack", callers_need_little_stack);
 }

@@ -26,6 +26,43 @@ class VersionSelector final : public faiss::IDSelector {
   const SlotVersion& version_;
 };
 
+// The codes of one list after the other against a query, with FAISS's heap of candidates.
+class ScalarScanner final : public faiss::InvertedListScanner {
+ public:
+  // `prepared`: as ScalarQuery.
+  ScalarScanner(const ScalarCodec& codec, const faiss::IndexFlat& centroids, SimdLevel level,
+                const faiss::IDSelector* selected, float* prepared)
+      : faiss::InvertedListScanner(/*store_pairs=*/false, selected),
+        centroids_(centroids),
+        distance_(codec, centroids.metric_type == faiss::METRIC_L2 ? Metric::kL2 : Metric::kDot, level, prepared) {
+    keep_max = centroids.metric_type != faiss::METRIC_L2;
+    code_size = codec.code_bytes();
+  }
+
+  void set_query(const float* query) override {
+    query_ = query;
+    if (keep_max) distance_.set(query);
+  }
+  void set_list(faiss::idx_t list, float coarse) override {
+    list_no = list;
+    if (keep_max) {
+      coarse_ = coarse;
+    } else {
+      const auto dim = static_cast<std::size_t>(centroids_.d);
+      distance_.set(query_, centroids_.get_xb() + static_cast<std::size_t>(list) * dim);
+    }
+  }
+  float distance_to_code(const std::uint8_t* code) const override {
+    return keep_max ? coarse_ - distance_(code) : distance_(code);
+  }
+
+ private:
+  const faiss::IndexFlat& centroids_;
+  ScalarQuery distance_;
+  const float* query_ = nullptr;
+  float coarse_ = 0;
+};
+
 std::unique_ptr<Codec> make_codec(std::size_t dim, ListContent content, const CodecShape& shape) {
   switch (content) {
     case ListContent::kScalarCodes:
@@ -42,7 +79,8 @@ std::unique_ptr<Codec> make_codec(std::size_t dim, ListContent content, const Co
 InvertedFile::InvertedFile(Metric metric, const RowBatch& batch, const Scaling& scaling, std::size_t lists,
                            ListContent content, const CodecShape& shape, unsigned threads, std::uint64_t seed)
     : metric_(metric == Metric::kL2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT),
-      kernel_(metric == Metric::kL2 ? l2_squared_kernel(simd_level()) : inner_product_kernel(simd_level())),
+      level_(simd_level()),
+      kernel_(metric == Metric::kL2 ? l2_squared_kernel(level_) : inner_product_kernel(level_)),
       scaling_(scaling),
       centroids_(static_cast<faiss::idx_t>(batch.dim), metric_),
       codec_(make_codec(batch.dim, content, shape)),
@@ -65,7 +103,7 @@ InvertedFile::InvertedFile(Metric metric, const RowBatch& batch, const Scaling& 
                     std::vector<faiss::idx_t> labels(count);
                     std::vector<float> distances(count);
                     float* rows = &residuals[static_cast<std::size_t>(begin) * dim];
-                    centroids_.search(end - begin, rows, 1, distances.data(), labels.data());
+                    nearest_each(rows, count, distances.data(), labels.data());
                     for (std::size_t i = 0; i < count; ++i) {
                       // Not compute_residual: that writes the centroid first.
                       const auto list = static_cast<std::size_t>(std::max<faiss::idx_t>(labels[i], 0));
@@ -98,13 +136,36 @@ std::size_t InvertedFile::memory_bytes() const {
   return bytes;
 }
 
+void InvertedFile::nearest_each(const float* rows, std::size_t count, float* distances, faiss::idx_t* labels) const {
+  if (count > most_without_blas()) {
+    const BlasTurn turn;
+    centroids_.search(static_cast<faiss::idx_t>(count), rows, 1, distances, labels);
+    return;
+  }
+  // From how many rows on FAISS takes a BLAS is a setting of the process, and these may be on a small stack.
+  const auto dim = static_cast<std::size_t>(centroids_.d);
+  const float* centroids = centroids_.get_xb();
+  for (std::size_t i = 0; i < count; ++i) {
+    distances[i] = std::numeric_limits<float>::infinity();
+    labels[i] = 0;
+    for (std::size_t list = 0; list < list_count(); ++list) {
+      const float value = kernel_(rows + i * dim, centroids + list * dim, dim);
+      const float distance = is_l2() ? value : negated_product(value);
+      if (distance < distances[i]) {
+        distances[i] = distance;
+        labels[i] = static_cast<faiss::idx_t>(list);
+      }
+    }
+  }
+}
+
 void InvertedFile::encode(const float* rows, std::size_t count, std::uint32_t* lists, std::uint8_t* codes) const {
   const auto dim = static_cast<std::size_t>(centroids_.d);
   std::vector<float> copy;
   const float* scaled = scaling_.apply(rows, count * dim, copy);
   std::vector<faiss::idx_t> labels(count);
   std::vector<float> distances(count);
-  centroids_.search(static_cast<faiss::idx_t>(count), scaled, 1, distances.data(), labels.data());
+  nearest_each(scaled, count, distances.data(), labels.data());
   std::vector<float> residual(codec_ == nullptr ? 0 : dim);
   for (std::size_t i = 0; i < count; ++i) {
     const faiss::idx_t list = std::max<faiss::idx_t>(labels[i], 0);
@@ -160,15 +221,21 @@ std::size_t InvertedFile::collect(const float* query, std::size_t nprobe, const 
   return slots.size();
 }
 
+std::unique_ptr<faiss::InvertedListScanner> InvertedFile::make_scanner(const faiss::IDSelector* selected,
+                                                                       Scratch& scratch) const {
+  if (product_ != nullptr) {
+    return std::unique_ptr<faiss::InvertedListScanner>(product_->get_InvertedListScanner(false, selected, nullptr));
+  }
+  const auto& codec = static_cast<const ScalarCodec&>(*codec_);
+  return std::make_unique<ScalarScanner>(codec, centroids_, level_, selected, scratch.row(codec.dim()));
+}
+
 std::size_t InvertedFile::search(const float* query, std::size_t nprobe, std::size_t most, const SlotVersion& version,
                                  std::int64_t linked, Scratch& scratch) const {
   const std::size_t probes = nearest_lists(query, nprobe, scratch);
   const VersionSelector selector(version);
   const faiss::IDSelector* selected = version.admits_all(linked) ? nullptr : &selector;
-  const std::unique_ptr<faiss::InvertedListScanner> scanner(
-      product_ != nullptr ? product_->get_InvertedListScanner(false, selected, nullptr)
-                          : static_cast<const ScalarCodec&>(*codec_).quantizer().select_InvertedListScanner(
-                                metric_, &centroids_, false, selected, /*by_residual=*/true));
+  const std::unique_ptr<faiss::InvertedListScanner> scanner = make_scanner(selected, scratch);
   scanner->set_query(query);
 
   std::vector<float> distances(most);

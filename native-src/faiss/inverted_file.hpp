@@ -58,11 +58,15 @@ class InvertedFile {
 
  private:
   bool is_l2() const { return metric_ == faiss::METRIC_L2; }
+  std::unique_ptr<faiss::InvertedListScanner> make_scanner(const faiss::IDSelector* selected, Scratch& scratch) const;
   // The nearest lists, nearest first, at the beginning of scratch.candidates; how many.
   std::size_t nearest_lists(const float* query, std::size_t nprobe, Scratch& scratch) const;
+  // The nearest list of each row, and its distance.
+  void nearest_each(const float* rows, std::size_t count, float* distances, faiss::idx_t* labels) const;
   void precompute_tables();
 
   faiss::MetricType metric_;
+  SimdLevel level_;
   RankingKernel kernel_;
   Scaling scaling_;
   faiss::IndexFlat centroids_;

@@ -55,6 +55,10 @@ class SlotDistances : public faiss::DistanceComputer {
  public:
   // From now on operator() tells the distance from this slot.
   virtual void from(std::uint32_t slot) = 0;
+
+ private:
+  // What FAISS has for queries that are no slots; linking has none.
+  void set_query(const float*) final {}
 };
 
 class LinkedGraph {

@@ -82,13 +82,13 @@ int32_t panvec_faiss_stage(panvec_faiss *index, int64_t first_slot, const float 
                            int32_t *bad_component, char *error, int32_t error_capacity);
 
 /* Trains on `sample` (sample_count * dim floats, checked and for COSINE normalised on a copy; *bad_row and
- * *bad_component as stage), or, when it is NULL, on the rows of slots [0, sample_count). A seeded part of more rows
- * than FAISS's guidelines ask for (256 per centroid) is used. nlist 1 .. sample_count for types with lists; a
- * product quantiser needs at least 2^pq_bits rows. PANVEC_INVALID_ARGUMENT when the index is trained or its type
- * needs none. On failure the index is as before. Long: seconds to minutes. */
-int32_t panvec_faiss_train(panvec_faiss *index, int32_t nlist, const float *sample, int64_t sample_count,
-                           int32_t threads, int64_t *bad_row, int32_t *bad_component, char *error,
-                           int32_t error_capacity);
+ * *bad_component as stage), or, when it is NULL, on the staged rows of sample_count `slots` (NULL: the first ones).
+ * A seeded part of more rows than FAISS's guidelines ask for (256 per centroid) is used. nlist 1 .. sample_count for
+ * types with lists; a product quantiser needs at least 2^pq_bits rows. PANVEC_INVALID_ARGUMENT when the index is
+ * trained or its type needs none. On failure the index is as before. Long: seconds to minutes. */
+int32_t panvec_faiss_train(panvec_faiss *index, int32_t nlist, const float *sample, const int32_t *slots,
+                           int64_t sample_count, int32_t threads, int64_t *bad_row, int32_t *bad_component,
+                           char *error, int32_t error_capacity);
 /* Encodes and assigns all staged slots below `end` that are not yet, where that is to be done. Long when a trained
  * index catches up. On failure the index is as before or further; it can be called again. */
 int32_t panvec_faiss_encode(panvec_faiss *index, int64_t end, int32_t threads, char *error, int32_t error_capacity);
@@ -138,6 +138,8 @@ int64_t panvec_faiss_backlog(const panvec_faiss *index);
 int32_t panvec_faiss_nlist(const panvec_faiss *index);
 /* 1 when trained, or when the type needs no training. */
 int32_t panvec_faiss_is_trained(const panvec_faiss *index);
+/* 0 once the float32 rows have been dropped (keep_vectors 0): from then on distances are those of decoded codes. */
+int32_t panvec_faiss_keeps_rows(const panvec_faiss *index);
 /* Bytes of one code, 0 for types without codes. */
 int32_t panvec_faiss_code_bytes(const panvec_faiss *index);
 

@@ -28,7 +28,6 @@ class RowDistances final : public SlotDistances {
       : rows_(rows), kernel_(kernel), is_l2_(is_l2), plan_(rows.dim * sizeof(float)) {}
 
   void from(std::uint32_t slot) override { query_ = rows_.row(slot); }
-  void set_query(const float* query) override { query_ = query; }
   float operator()(faiss::idx_t slot) override { return between(query_, rows_.row(slot)); }
   float symmetric_dis(faiss::idx_t a, faiss::idx_t b) override { return between(rows_.row(a), rows_.row(b)); }
   void distances_batch_4(const faiss::idx_t slot0, const faiss::idx_t slot1, const faiss::idx_t slot2,
@@ -54,40 +53,24 @@ class RowDistances final : public SlotDistances {
   const float* query_ = nullptr;
 };
 
-using CodeComputer = faiss::ScalarQuantizer::SQDistanceComputer;
-
-std::unique_ptr<CodeComputer> code_computer(const Codec& codec, Metric metric, const std::uint8_t* codes) {
-  const faiss::ScalarQuantizer& quantizer = static_cast<const ScalarCodec&>(codec).quantizer();
-  std::unique_ptr<CodeComputer> computer(
-      quantizer.get_distance_computer(metric == Metric::kL2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT));
-  computer->codes = codes;
-  computer->code_size = quantizer.code_size;
-  return computer;
-}
-
-// Distances for linking over codes: from what a code decodes to, so that the graph is the same with and without rows.
+// Distances for linking over scalar codes: from what a code decodes to, so that the graph is the same with and without
+// rows. Scaling keeps them from being NaN.
 class CodeDistances final : public SlotDistances {
  public:
-  CodeDistances(const Codec& codec, Metric metric, std::size_t dim, const std::uint8_t* codes)
+  CodeDistances(const ScalarCodec& codec, Metric metric, SimdLevel level, const std::uint8_t* codes)
       : codec_(codec),
-        sign_(metric == Metric::kL2 ? 1.0f : -1.0f),
-        computer_(code_computer(codec, metric, codes)),
-        query_(dim),
+        kernels_(code_kernels(level)),
+        is_l2_(metric == Metric::kL2),
+        codes_(codes),
         plan_(codec.code_bytes()) {}
 
-  void from(std::uint32_t slot) override {
-    codec_.decode(computer_->codes + slot * computer_->code_size, query_.data());
-    set_query(query_.data());
-  }
-  void set_query(const float* query) override { computer_->set_query(query); }
-  float operator()(faiss::idx_t slot) override { return sign_ * (*computer_)(slot); }
-  float symmetric_dis(faiss::idx_t a, faiss::idx_t b) override { return sign_ * computer_->symmetric_dis(a, b); }
+  void from(std::uint32_t slot) override { query_ = at(slot); }
+  float operator()(faiss::idx_t slot) override { return between(query_, at(slot)); }
+  float symmetric_dis(faiss::idx_t a, faiss::idx_t b) override { return between(at(a), at(b)); }
   void distances_batch_4(const faiss::idx_t slot0, const faiss::idx_t slot1, const faiss::idx_t slot2,
                          const faiss::idx_t slot3, float& distance0, float& distance1, float& distance2,
                          float& distance3) override {
-    for (const faiss::idx_t slot : {slot0, slot1, slot2, slot3}) {
-      plan_.fetch(computer_->codes + static_cast<std::size_t>(slot) * computer_->code_size);
-    }
+    for (const faiss::idx_t slot : {slot0, slot1, slot2, slot3}) plan_.fetch(at(slot));
     distance0 = (*this)(slot0);
     distance1 = (*this)(slot1);
     distance2 = (*this)(slot2);
@@ -95,20 +78,33 @@ class CodeDistances final : public SlotDistances {
   }
 
  private:
-  const Codec& codec_;
-  float sign_;
-  std::unique_ptr<CodeComputer> computer_;
-  std::vector<float> query_;
+  const std::uint8_t* at(faiss::idx_t slot) const { return codes_ + static_cast<std::size_t>(slot) * codec_.dim(); }
+  float between(const std::uint8_t* a, const std::uint8_t* b) const {
+    return is_l2_ ? kernels_.l2_squared_between(codec_.steps(), a, b, codec_.dim())
+                  : -kernels_.product_between(codec_.bases(), codec_.steps(), a, b, codec_.dim());
+  }
+
+  const ScalarCodec& codec_;
+  const CodeKernels& kernels_;
+  bool is_l2_;
+  const std::uint8_t* codes_;
   PrefetchPlan plan_;
+  const std::uint8_t* query_ = nullptr;
 };
 
-// The distance policy of a walk (walk.hpp) over scalar codes. They are scaled, so never NaN.
+// The distance policy of a walk (walk.hpp) over scalar codes.
 class ScalarCodes {
  public:
-  ScalarCodes(const CodeComputer& computer, Metric metric)
-      : computer_(computer), sign_(metric == Metric::kL2 ? 1.0f : -1.0f), plan_(computer.code_size) {}
+  ScalarCodes(const ScalarCodec& codec, Metric metric, SimdLevel level, const std::uint8_t* codes, const float* query,
+              Scratch& scratch)
+      : query_(codec, metric, level, scratch.row(codec.dim())),
+        codes_(codes),
+        code_bytes_(codec.code_bytes()),
+        plan_(code_bytes_) {
+    query_.set(query);
+  }
 
-  float operator()(std::uint32_t slot) const { return sign_ * computer_.query_to_code(at(slot)); }
+  float operator()(std::uint32_t slot) const { return query_(at(slot)); }
   void prefetch(std::uint32_t slot) const { plan_.fetch(at(slot)); }
   std::size_t ahead() const { return plan_.ahead; }
   void four(const std::uint32_t* slots, float* distances) const {
@@ -116,10 +112,11 @@ class ScalarCodes {
   }
 
  private:
-  const std::uint8_t* at(std::uint32_t slot) const { return computer_.codes + slot * computer_.code_size; }
+  const std::uint8_t* at(std::uint32_t slot) const { return codes_ + slot * code_bytes_; }
 
-  const CodeComputer& computer_;
-  float sign_;
+  ScalarQuery query_;
+  const std::uint8_t* codes_;
+  std::size_t code_bytes_;
   PrefetchPlan plan_;
 };
 
@@ -320,14 +317,14 @@ void SlotIndex::stage(std::int64_t first_slot, const float* rows, std::int64_t c
 }
 
 // Of more rows than `most` a part chosen by the seed, each with the same probability, in the order given.
-SlotIndex::Sample SlotIndex::sample_of(const float* rows, std::int64_t count, bool stored, std::size_t most,
-                                       std::int64_t* bad_row, std::int32_t* bad_component) const {
+SlotIndex::Sample SlotIndex::sample_of(const float* rows, const std::int32_t* slots, std::int64_t count, bool stored,
+                                       std::size_t most, std::int64_t* bad_row, std::int32_t* bad_component) const {
   const std::size_t dim = shape_.dim;
   const auto available = static_cast<std::size_t>(count);
   Sample sample;
   sample.count = std::min(available, most);
   sample.rows = rows;
-  if (!stored || sample.count < available) {
+  if (!stored || slots != nullptr || sample.count < available) {
     sample.copy.resize((sample.count + 1) * dim);  // the last row is for those that are only checked
     std::size_t chosen = 0;
     double ignored_norm = 0;
@@ -338,7 +335,8 @@ SlotIndex::Sample SlotIndex::sample_of(const float* rows, std::int64_t count, bo
       float* to = &sample.copy[(take ? chosen : sample.count) * dim];
       if (take) ++chosen;
       if (stored) {
-        if (take) std::memcpy(to, rows + i * dim, dim * sizeof(float));
+        const std::size_t row = slots == nullptr ? i : static_cast<std::size_t>(slots[i]);
+        if (take) std::memcpy(to, rows + row * dim, dim * sizeof(float));
       } else if (!store_row(shape_.metric, rows + i * dim, dim, to, ignored_norm, bad.component)) {
         bad.row = static_cast<std::int64_t>(i);
         fail_stage(bad, to, bad_row, bad_component);
@@ -356,11 +354,14 @@ SlotIndex::Sample SlotIndex::sample_of(const float* rows, std::int64_t count, bo
   return sample;
 }
 
-void SlotIndex::train(std::int32_t nlist, const float* rows, std::int64_t row_count, unsigned threads,
-                      std::int64_t* bad_row, std::int32_t* bad_component) {
+void SlotIndex::train(std::int32_t nlist, const float* rows, const std::int32_t* slots, std::int64_t row_count,
+                      unsigned threads, std::int64_t* bad_row, std::int32_t* bad_component) {
   require(shape_.needs_training(), "an index of this type needs no training");
   require(!is_trained(), "the index is trained already");
   require(row_count >= 0 && (rows != nullptr || row_count <= staged_end_), "sample_count is beyond the staged rows");
+  for (std::int64_t i = 0; rows == nullptr && slots != nullptr && i < row_count; ++i) {
+    require(slots[i] >= 0 && slots[i] < staged_end_, "a slot to train on has not been staged");
+  }
   std::unique_ptr<Codec> codec;
   std::size_t useful = 0;
   if (row_count == 0) {
@@ -389,7 +390,8 @@ void SlotIndex::train(std::int32_t nlist, const float* rows, std::int64_t row_co
   Scaling scaling;
   on_own_thread([&] {
     const Sample sample =
-        sample_of(stored ? rows_->rows().row(0) : rows, row_count, stored, useful, bad_row, bad_component);
+        sample_of(stored ? rows_->rows().row(0) : rows, stored ? slots : nullptr, row_count, stored, useful, bad_row,
+                  bad_component);
     scaling = sample.scaling;
     if (shape_.has_lists()) {
       const ListContent content = shape_.type == IndexType::kIvfFlat  ? ListContent::kSlots
@@ -456,7 +458,9 @@ void SlotIndex::encode(std::int64_t end, unsigned threads) {
 }
 
 std::unique_ptr<SlotDistances> SlotIndex::link_distances() const {
-  if (codec_ != nullptr) return std::make_unique<CodeDistances>(*codec_, shape_.metric, shape_.dim, code(0));
+  if (codec_ != nullptr) {
+    return std::make_unique<CodeDistances>(static_cast<const ScalarCodec&>(*codec_), shape_.metric, level_, code(0));
+  }
   const RowSpace space = row_space();
   return std::make_unique<RowDistances>(space.rows, space.kernel(), shape_.metric == Metric::kL2);
 }
@@ -565,9 +569,8 @@ void SlotIndex::decode(std::int64_t slot, float* row) const {
 std::size_t SlotIndex::scan_codes(const SlotVersion& version, const float* query, std::size_t most,
                                   Scratch& scratch) const {
   if (shape_.type == IndexType::kSq8) {
-    const std::unique_ptr<CodeComputer> computer = code_computer(*codec_, shape_.metric, code(0));
-    computer->set_query(query);
-    return scan(ScalarCodes(*computer, shape_.metric), version, most, scratch);
+    const auto& scalar = static_cast<const ScalarCodec&>(*codec_);
+    return scan(ScalarCodes(scalar, shape_.metric, level_, code(0), query, scratch), version, most, scratch);
   }
   const faiss::ProductQuantizer& quantizer = static_cast<const ProductCodec&>(*codec_).quantizer();
   float* table = scratch.row(quantizer.M * quantizer.ksub);
@@ -595,11 +598,10 @@ std::size_t SlotIndex::rank(const SlotVersion& version, const float* query, std:
   const Scaling& scaling = inverted_ != nullptr ? inverted_->scaling() : scaling_;
   const float* scaled = scaling.apply(query, shape_.dim, copy);
   if (shape_.type == IndexType::kHnswSq8) {
-    const std::unique_ptr<CodeComputer> computer = code_computer(*codec_, shape_.metric, code(0));
-    computer->set_query(scaled);
     const auto ef = static_cast<std::size_t>(
         std::min(std::max(width.ef_search, static_cast<std::int64_t>(considered)), linked));
-    return walk_graph(graph_->view(), ScalarCodes(*computer, shape_.metric), version, linked, ef, scratch, best);
+    const ScalarCodes codes(static_cast<const ScalarCodec&>(*codec_), shape_.metric, level_, code(0), scaled, scratch);
+    return walk_graph(graph_->view(), codes, version, linked, ef, scratch, best);
   }
   const std::size_t found = inverted_ != nullptr
                                 ? inverted_->search(scaled, width.lists(), considered, version, linked, scratch)

@@ -75,14 +75,16 @@ class SlotIndex final : private RowDecoder {
   std::int32_t max_level() const { return graph_ == nullptr ? -1 : graph_->max_level(); }
   std::size_t memory_bytes() const { return bytes_.load(std::memory_order_relaxed) + scratch_.bytes(); }
   RowSpace row_space() const;
+  // Beside searches: changes under link alone.
+  bool keeps_rows() const { return rows_ != nullptr; }
   ScratchPool& scratch() const { return scratch_; }
 
   void prepare(std::size_t capacity);
   void reserve(std::size_t capacity);
   void stage(std::int64_t first_slot, const float* rows, std::int64_t count, std::int64_t* bad_row,
              std::int32_t* bad_component);
-  void train(std::int32_t nlist, const float* sample, std::int64_t sample_count, unsigned threads,
-             std::int64_t* bad_row, std::int32_t* bad_component);
+  void train(std::int32_t nlist, const float* sample, const std::int32_t* slots, std::int64_t sample_count,
+             unsigned threads, std::int64_t* bad_row, std::int32_t* bad_component);
   void encode(std::int64_t end, unsigned threads);
   void link(std::int64_t first_slot, std::int64_t count, unsigned threads, const std::int32_t* yield,
             std::int64_t slice_nanos, std::int64_t& linked);
@@ -101,8 +103,8 @@ class SlotIndex final : private RowDecoder {
   void decode(std::int64_t slot, float* row) const override;
   const float* staged_row(std::int64_t slot) const;
   std::uint8_t* code(std::int64_t slot) const;
-  Sample sample_of(const float* rows, std::int64_t count, bool stored, std::size_t most, std::int64_t* bad_row,
-                   std::int32_t* bad_component) const;
+  Sample sample_of(const float* rows, const std::int32_t* slots, std::int64_t count, bool stored, std::size_t most,
+                   std::int64_t* bad_row, std::int32_t* bad_component) const;
   void encode_slice(std::int64_t begin, std::int64_t end);
   std::unique_ptr<SlotDistances> link_distances() const;
   std::int64_t extend(std::int64_t end, unsigned threads, const std::int32_t* yield, std::int64_t slice_nanos);

@@ -256,7 +256,8 @@ void Graph::link(std::int64_t count, unsigned threads, const std::int32_t* yield
   const std::int64_t first = this->linked();
   OrderedWork work(first, first + count, yield, slice_nanos);
   // hnswlib keeps one list for each thread that ever linked at a time.
-  visited_lists_ = std::max<std::size_t>(visited_lists_, std::max<std::int64_t>(1, std::min<std::int64_t>(threads, count / kSlotsPerThread)));
+  const std::int64_t workers = std::min<std::int64_t>(threads, count / kSlotsPerThread);
+  visited_lists_ = std::max(visited_lists_, static_cast<std::size_t>(std::max<std::int64_t>(workers, 1)));
   const auto account = [&] {
     linked = work.taken_end() - first;
     cur_element_count = static_cast<std::size_t>(first + linked);

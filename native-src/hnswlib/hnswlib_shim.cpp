@@ -90,14 +90,16 @@ void panvec_hnswlib_free(panvec_hnswlib* index) { delete index; }
 std::int32_t panvec_hnswlib_prepare(panvec_hnswlib* index, std::int64_t capacity, char* error,
                                     std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
-    with_room_for(capacity, index->graph.space().dim(), [&] { index->graph.prepare(static_cast<std::size_t>(capacity)); });
+    with_room_for(capacity, index->graph.space().dim(),
+                  [&] { index->graph.prepare(static_cast<std::size_t>(capacity)); });
   });
 }
 
 std::int32_t panvec_hnswlib_reserve(panvec_hnswlib* index, std::int64_t capacity, char* error,
                                     std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
-    with_room_for(capacity, index->graph.space().dim(), [&] { index->graph.reserve(static_cast<std::size_t>(capacity)); });
+    with_room_for(capacity, index->graph.space().dim(),
+                  [&] { index->graph.reserve(static_cast<std::size_t>(capacity)); });
   });
 }
 

@@ -10,9 +10,9 @@
 namespace panvec {
 namespace {
 
-// Address space for the pointers to so many nodes (32 MiB, of which what is used costs memory) is there from the start:
-// whenever there is more, usearch copies all pointers and starts its level generators over.
-constexpr std::size_t kLeastNodes = std::size_t{1} << 22;
+// Room for the pointers to so many nodes is there from the start: whenever there is more, usearch copies all pointers and
+// starts its level generators over. Not many, because usearch writes to all that room: 512 KiB an index.
+constexpr std::size_t kLeastNodes = std::size_t{1} << 16;
 
 // Float32 rows as usearch's graph sees them.
 template <bool kIsL2>

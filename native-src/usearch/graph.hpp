@@ -113,6 +113,8 @@ class Graph {
                    std::int64_t slice_nanos, std::int64_t& linked);
 
  private:
+  template <typename Metric>
+  void make_ready(const Metric& metric, unsigned workers);
   template <typename Metric, typename Prefetch>
   void insert(const Metric& metric, const Prefetch& prefetch, unsigned worker, bool beside_others);
   void reserve_upstream(std::size_t nodes, std::size_t contexts);

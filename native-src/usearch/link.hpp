@@ -67,25 +67,33 @@ class LinkPrefetch {
   std::size_t lines_;
 };
 
+// Takes the text of a result at once: its owner throws it when it dies.
+template <typename Result>
+void check_upstream(Result&& result) {
+  const char* message = result.error.release();
+  if (message == nullptr) return;
+  if (std::strcmp(message, "Out of memory!") == 0) throw std::bad_alloc();
+  fail(PANVEC_NATIVE, std::string("usearch: ") + message);
+}
+
+// usearch does not notice when the set of visited nodes of an insertion cannot be made, and would read neighbours it
+// has not found. A search makes the set and says so. It reads without locks: nobody may be inserting.
+template <typename Metric>
+void Graph::make_ready(const Metric& metric, unsigned workers) {
+  const MemoryCount::Scope counting(count_);
+  unum::usearch::index_search_config_t least;
+  least.expansion = 1;
+  for (unsigned worker = 0; worker < workers; ++worker) {
+    if (contexts_[worker] != 0) continue;
+    least.thread = worker;
+    check_upstream(graph_.search(Newcomer{metric.vectors().at(0)}, 1, metric, least));
+    contexts_[worker] = 1;
+  }
+}
+
 template <typename Metric, typename Prefetch>
 void Graph::insert(const Metric& metric, const Prefetch& prefetch, unsigned worker, bool beside_others) {
   const MemoryCount::Scope counting(count_);
-  const auto done = [](auto&& result) {
-    // Taken at once: the text's owner throws it when it dies.
-    const char* message = result.error.release();
-    if (message == nullptr) return;
-    if (std::strcmp(message, "Out of memory!") == 0) throw std::bad_alloc();
-    fail(PANVEC_NATIVE, std::string("usearch: ") + message);
-  };
-  if (contexts_[worker] == 0 && graph_.size() > 0) {
-    // usearch does not notice when its set of visited nodes cannot be made, and would read neighbours it has not found.
-    // A search makes the set and says so.
-    unum::usearch::index_search_config_t least;
-    least.expansion = 1;
-    least.thread = worker;
-    done(graph_.search(Newcomer{metric.vectors().at(0)}, 1, metric, least));
-    contexts_[worker] = 1;
-  }
   unum::usearch::index_update_config_t config;
   config.expansion = std::min(ef_construction_, std::max(capacity_, std::size_t{2}));
   config.thread = worker;
@@ -99,7 +107,7 @@ void Graph::insert(const Metric& metric, const Prefetch& prefetch, unsigned work
   };
   auto result = graph_.add(slot, Newcomer{metric.vectors().at(slot)}, metric, config, made, prefetch);
   unfinished_.end(worker);
-  done(result);
+  check_upstream(result);
 }
 
 template <typename Vectors>
@@ -121,8 +129,15 @@ void Graph::link_ranked(const Vectors& vectors, std::int64_t count, unsigned thr
     find_entry(first);
     linked = this->linked() - first;
   };
-  OrderedWork work(first, first + count, yield, slice_nanos);
   try {
+    std::int64_t next = first;
+    if (next == 0) {
+      // It has nobody to link to, and others would not find it.
+      insert(metric, prefetch, 0, false);
+      ++next;
+    }
+    make_ready(metric, workers);
+    OrderedWork work(next, first + count, yield, slice_nanos);
     work.run(workers, slots_per_thread,
              [&](std::int64_t, unsigned worker) { insert(metric, prefetch, worker, workers > 1); });
   } catch (...) {

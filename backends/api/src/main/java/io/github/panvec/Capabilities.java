@@ -11,9 +11,9 @@ import java.util.Set;
  * @param maxK the largest k of one search
  * @param approximate whether a plain search may miss a true neighbour; {@link
  *     SearchRequest#exact()} never does
- * @param lossy whether an index keeps codes in place of its vectors: {@link VectorIndex#get} and
- *     {@link SearchRequest#exact()} then throw {@link UnsupportedOperationException}, and distances
- *     are those of the decoded codes
+ * @param codesOnly whether an index keeps codes in place of its vectors: {@link VectorIndex#get}
+ *     and {@link SearchRequest#exact()} then throw {@link UnsupportedOperationException}, and
+ *     distances are those of the decoded codes
  * @param persistent whether an index can live in a file, durable call by call (the parameter {@code
  *     path})
  */
@@ -22,7 +22,7 @@ public record Capabilities(
     int maxDimension,
     int maxK,
     boolean approximate,
-    boolean lossy,
+    boolean codesOnly,
     boolean persistent) {
 
   public Capabilities {

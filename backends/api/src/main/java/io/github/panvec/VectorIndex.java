@@ -17,7 +17,11 @@ import java.util.Optional;
  * <p><b>Errors.</b> Unchecked: {@link IllegalArgumentException} and its subclass {@link
  * InvalidVectorException} for what the caller passes, {@link IllegalStateException} after {@code
  * close()}, {@link VectorIndexException} and subclasses for everything else, with the native
- * library's own words. After any exception the index is as it was before the call.
+ * library's own words. After any exception the index answers as it did before the call.
+ *
+ * <p><b>Training.</b> Indexes that learn from data answer by exact scan until they have; the write
+ * that brings the number of vectors they wait for trains them, and takes accordingly long. What
+ * they have learnt they keep, also when that write fails later on.
  */
 public interface VectorIndex extends AutoCloseable {
 
@@ -38,7 +42,7 @@ public interface VectorIndex extends AutoCloseable {
    * live.
    *
    * @throws UnsupportedOperationException when the index keeps codes only ({@link
-   *     Capabilities#lossy()})
+   *     Capabilities#codesOnly()})
    */
   Optional<float[]> get(long id);
 
@@ -98,7 +102,7 @@ public interface VectorIndex extends AutoCloseable {
    * Searches as {@code request} says.
    *
    * @throws UnsupportedOperationException when {@link SearchRequest#exact()} is asked of an index
-   *     that keeps codes only ({@link Capabilities#lossy()})
+   *     that keeps codes only ({@link Capabilities#codesOnly()})
    */
   SearchResult search(SearchRequest request);
 
@@ -112,7 +116,8 @@ public interface VectorIndex extends AutoCloseable {
 
   /**
    * Searches for many queries: the same hits, bit for bit, as one {@link #search(SearchRequest)}
-   * each, in the order of the queries. Backends with a parameter {@code threads} use so many.
+   * each, in the order of the queries. Backends with a parameter {@code threads} use up to so many
+   * for each call.
    *
    * @param request its query is any number of queries, one after another; the filter and everything
    *     else hold for all of them
@@ -131,16 +136,17 @@ public interface VectorIndex extends AutoCloseable {
 
   /**
    * Trains an index that learns from data (centroids, quantisers) at once, instead of by itself
-   * when enough vectors have been added. Searches go on meanwhile; vectors that are there already
-   * are encoded before it returns. Indexes that learn nothing only check the sample's shape.
+   * when enough vectors have been added. It may take minutes; searches go on meanwhile, writers and
+   * {@link #close()} wait. Vectors that are there already are encoded before it returns.
    *
    * @param sample vectors like those to come, one after another; not added
+   * @return whether the index has learnt from this sample: false, and nothing happens, when it was
+   *     trained before or is of a kind that learns nothing
    * @throws IllegalArgumentException when there are too few, saying how many it takes
    * @throws InvalidVectorException as {@link #addAll(long[], float[])}
-   * @throws IllegalStateException when it is trained already
    */
-  default void train(float[] sample) {
-    train(MemorySegment.ofArray(sample));
+  default boolean train(float[] sample) {
+    return train(MemorySegment.ofArray(sample));
   }
 
   /**
@@ -148,7 +154,7 @@ public interface VectorIndex extends AutoCloseable {
    *
    * @param sample float32 in native byte order, 4 * dimension bytes a vector
    */
-  void train(MemorySegment sample);
+  boolean train(MemorySegment sample);
 
   /** Numbers about the index now. */
   IndexStats stats();

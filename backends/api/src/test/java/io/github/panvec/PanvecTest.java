@@ -161,9 +161,9 @@ class PanvecTest {
 
   @Test
   void capabilitiesOfASpecAreToldWhereNothingLoads() {
-    assertThat(Panvec.capabilities(faiss().with("type", "ivf_pq")).lossy()).isFalse();
+    assertThat(Panvec.capabilities(faiss().with("type", "ivf_pq")).codesOnly()).isFalse();
     IndexSpec codes = faiss().with("type", "ivf_pq").with("keepVectors", "false");
-    assertThat(Panvec.capabilities(codes).lossy()).isTrue();
+    assertThat(Panvec.capabilities(codes).codesOnly()).isTrue();
     assertThat(Panvec.capabilities(IndexSpec.of("hnswlib", 3, Metric.L2)).metrics())
         .containsExactlyInAnyOrder(Metric.L2, Metric.DOT);
     assertThatThrownBy(() -> Panvec.capabilities(faiss().with("type", "ivff")))

@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * What is left of the contract where an index keeps codes in place of its vectors ({@code
- * Capabilities.lossy()}). Extend it with a backend's name and the parameters that make it so.
+ * Capabilities.codesOnly()}). Extend it with a backend's name and the parameters that make it so.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 public abstract class CodesOnlyContract {
@@ -79,7 +79,7 @@ public abstract class CodesOnlyContract {
   @Test
   void capabilitiesSaySoBeforehand() {
     Metric metric = metrics().findFirst().orElseThrow();
-    assertThat(Panvec.capabilities(spec(metric)).lossy()).isTrue();
+    assertThat(Panvec.capabilities(spec(metric)).codesOnly()).isTrue();
     try (VectorIndex index = Panvec.create(spec(metric))) {
       assertThat(index.capabilities()).isEqualTo(Panvec.capabilities(spec(metric)));
     }

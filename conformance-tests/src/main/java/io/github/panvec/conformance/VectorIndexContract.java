@@ -42,8 +42,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * What every backend promises. Extend it with the name of a backend on the class path, once for each
- * of its kinds of index that are to keep the promise.
+ * What every backend promises. Extend it with the name of a backend on the class path, once for
+ * each of its kinds of index that are to keep the promise.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 public abstract class VectorIndexContract {
@@ -545,7 +545,7 @@ public abstract class VectorIndexContract {
             pool.submit(
                 () -> {
                   while (!stop.get()) {
-                    // Row i lies at (i, 0) under id i + 1: a hit's distance tells its id.
+                    // The row at (x, 0) has the id x + 1: a hit's distance tells its id.
                     for (Hit hit : index.search(new float[] {0, 0}, 5).hits()) {
                       assertThat(hit.id()).isEqualTo((long) hit.distance() + 1);
                     }
@@ -554,11 +554,15 @@ public abstract class VectorIndexContract {
       }
       for (int from = 1; from < count; from *= 2) {
         int rows = Math.min(from, count - from);
+        long[] ids = new long[rows];
         float[] vectors = new float[rows * 2];
         for (int i = 0; i < rows; i++) {
-          vectors[2 * i] = from + i;
+          // In no order, so that what is learned from the first rows fits the others.
+          long x = (from + i) * 7919L % count;
+          ids[i] = x + 1;
+          vectors[2 * i] = x;
         }
-        index.addAll(LongStream.range(from + 1, from + 1 + rows).toArray(), vectors);
+        index.addAll(ids, vectors);
       }
       stop.set(true);
       for (Future<?> searcher : searchers) {
@@ -805,8 +809,7 @@ public abstract class VectorIndexContract {
   @Test
   void unknownParametersAreNamedWithTheNearest() {
     String known = Panvec.backend(backend()).parameters().get(0).name();
-    assertThatThrownBy(
-            () -> Panvec.create(spec(2, any(Metric.L2)).with(known + "x", 1)))
+    assertThatThrownBy(() -> Panvec.create(spec(2, any(Metric.L2)).with(known + "x", 1)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("\"" + known + "x\"")
         .hasMessageContaining("Did you mean \"" + known + "\"?");
@@ -834,8 +837,7 @@ public abstract class VectorIndexContract {
                   assertThat(index.spec().parameters()).containsKey(parameter.name());
                 }
               });
-      assertThat(index.capabilities())
-          .isEqualTo(Panvec.capabilities(spec(6, any(Metric.DOT))));
+      assertThat(index.capabilities()).isEqualTo(Panvec.capabilities(spec(6, any(Metric.DOT))));
     }
   }
 
@@ -937,9 +939,7 @@ public abstract class VectorIndexContract {
                     assertThat(index.contains(7)).isTrue();
                     assertThat(index.get(7)).isPresent();
                     assertThat(
-                            index
-                                .search(SearchRequest.of(ones(2), 1).filter(IdFilter.in(7)))
-                                .ids())
+                            index.search(SearchRequest.of(ones(2), 1).filter(IdFilter.in(7))).ids())
                         .containsExactly(7);
                   }
                 }));

@@ -36,8 +36,7 @@ final class Specs {
     }
 
     boolean takes(String parameter) {
-      return parameter(parameter)
-          .appliesTo(new TreeMap<>(parameters));
+      return parameter(parameter).appliesTo(new TreeMap<>(parameters));
     }
 
     private Parameter parameter(String name) {

@@ -33,10 +33,7 @@ class SurvivalTest {
     }
     command.addAll(
         List.of(
-            "-cp",
-            System.getProperty("java.class.path"),
-            HostileProgram.class.getName(),
-            backend));
+            "-cp", System.getProperty("java.class.path"), HostileProgram.class.getName(), backend));
     Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
     String output =
         new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();

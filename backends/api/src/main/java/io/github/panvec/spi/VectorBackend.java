@@ -23,7 +23,7 @@ public interface VectorBackend {
   /** Version of the engine behind it, as it is pinned in the build, for example {@code 0.8.0}. */
   String upstreamVersion();
 
-  /** What its indexes can do, whatever their parameters. */
+  /** What its indexes can do at most; parameters may take some of it away. */
   Capabilities capabilities();
 
   /**

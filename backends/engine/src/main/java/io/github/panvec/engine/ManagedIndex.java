@@ -181,7 +181,7 @@ public final class ManagedIndex implements VectorIndex {
   }
 
   @Override
-  public void train(MemorySegment sample) {
+  public boolean train(MemorySegment sample) {
     long count = Vectors.countRows("sample", sample, spec.dimension());
     lockWriter();
     try (Arena scratch = Arena.ofConfined()) {
@@ -189,11 +189,34 @@ public final class ManagedIndex implements VectorIndex {
       if (!isReadable(rows)) {
         rows = scratch.allocate(sample.byteSize(), Float.BYTES).copyFrom(sample);
       }
-      slots.train(rows, count, nextSlot, threads);
+      boolean trained = slots.train(rows, count, nextSlot, threads);
+      // Also when it was trained before: what failed to be linked then is caught up with now.
       slots.encode(nextSlot, threads);
       link(0);
+      return trained;
     } finally {
       writer.unlock();
+    }
+  }
+
+  /** Trains on what will be live when the staged batch is published. */
+  private void trainIfDue(Version before, int replaced, int staged) {
+    long live = before.liveCount() + staged - (replaced < 0 ? 0 : 1);
+    if (live < slots.trainsAt()) {
+      return;
+    }
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment list = scratch.allocate(ValueLayout.JAVA_INT, live);
+      long count = 0;
+      for (long slot = 0; slot < before.slotCount(); slot++) {
+        if (before.isLive(slot) && slot != replaced) {
+          list.setAtIndex(ValueLayout.JAVA_INT, count++, (int) slot);
+        }
+      }
+      for (long slot = nextSlot; slot < nextSlot + staged; slot++) {
+        list.setAtIndex(ValueLayout.JAVA_INT, count++, (int) slot);
+      }
+      slots.trainOnSlots(list, count, threads);
     }
   }
 
@@ -234,6 +257,7 @@ public final class ManagedIndex implements VectorIndex {
       }
       ensureCapacity(nextSlot + batch.length);
       stage(vectors, batch.length);
+      trainIfDue(before, replaced, batch.length);
       slots.encode(nextSlot + batch.length, threads);
       int first = (int) nextSlot;
       link(batch.length);
@@ -425,7 +449,7 @@ public final class ManagedIndex implements VectorIndex {
   }
 
   private void requireVectors(String what) {
-    if (capabilities.lossy()) {
+    if (capabilities.codesOnly()) {
       throw new UnsupportedOperationException(
           what + " needs the float32 vectors, and this index keeps only codes of them: " + spec);
     }
@@ -525,36 +549,49 @@ public final class ManagedIndex implements VectorIndex {
 
   private int scan(
       Version version, MemorySegment filter, MemorySegment query, int k, HitSegments hits) {
-    long end = version.slotCount();
     long slice = Math.max(64, SCAN_BYTES / rowBytes / 64 * 64);
-    int count = 0;
-    long from = 0;
-    do {
-      long to = Math.min(end, from + slice);
-      graph.lockShared();
-      try {
-        count = slots.exact(version, from, to, filter, query, k, count, to == end, hits);
-      } finally {
-        graph.unlockShared();
-      }
-      from = to;
-    } while (from < end);
-    return count;
+    return scan(
+        version.slotCount(),
+        slice,
+        (from, to, count, last) ->
+            slots.exact(version, from, to, filter, query, k, count, last, hits));
   }
 
   private int scanList(
       Version version, SlotFilter matches, MemorySegment query, int k, HitSegments hits) {
-    long end = matches.count();
     long slice = Math.max(64, SCAN_BYTES / rowBytes);
+    return scan(
+        matches.count(),
+        slice,
+        (from, to, count, last) -> {
+          MemorySegment part =
+              matches.list().asSlice(from * Integer.BYTES, (to - from) * Integer.BYTES);
+          return slots.exactSlots(version, part, to - from, query, k, count, last, hits);
+        });
+  }
+
+  /** One slice of a scan. */
+  private interface ScanSlice {
+    int run(long from, long to, int count, boolean last);
+  }
+
+  /** Runs slices, letting go of the graph between them. */
+  private int scan(long end, long slice, ScanSlice scan) {
     int count = 0;
     long from = 0;
+    boolean dropped = false;
     do {
       long to = Math.min(end, from + slice);
-      MemorySegment part =
-          matches.list().asSlice(from * Integer.BYTES, (to - from) * Integer.BYTES);
       graph.lockShared();
       try {
-        count = slots.exactSlots(version, part, to - from, query, k, count, to == end, hits);
+        if (from > 0 && slots.rowsDropped() != dropped) {
+          // Distances to codes cannot be compared with those to rows.
+          from = 0;
+          to = Math.min(end, slice);
+          count = 0;
+        }
+        dropped = slots.rowsDropped();
+        count = scan.run(from, to, count, to == end);
       } finally {
         graph.unlockShared();
       }

@@ -42,21 +42,46 @@ public interface SlotIndex extends AutoCloseable {
   void stage(long firstSlot, MemorySegment rows, long count, long firstRow);
 
   /**
-   * Trains if that is due, and gets all staged slots below {@code end} ready to be linked. Writer,
-   * and may take long. On failure the rows can be staged again.
+   * With so many live rows it is to be trained on them; {@link Long#MAX_VALUE} when it is trained
+   * or learns nothing. Writer.
+   */
+  default long trainsAt() {
+    return Long.MAX_VALUE;
+  }
+
+  /**
+   * Trains on staged rows. Writer, and may take long. On failure the index is as before.
+   *
+   * @param liveSlots {@code count} int32, at least {@link #trainsAt} of them
+   */
+  default void trainOnSlots(MemorySegment liveSlots, long count, int threads) {}
+
+  /**
+   * Gets all staged slots below {@code end} ready to be linked. Writer, and may take long. On
+   * failure the rows can be staged again.
    */
   default void encode(long end, int threads) {}
 
   /**
-   * Trains now, on rows that are not stored. Writer, and may take long. On failure the index is as
-   * before.
+   * Trains now, on rows that are not stored, unless it is trained or learns nothing. Writer, and
+   * may take long. On failure the index is as before.
    *
    * @param sample {@code count * dimension} float32, native
    * @param slots how many slots are linked
+   * @return whether it trained
    * @throws IllegalArgumentException when there are too few rows
-   * @throws IllegalStateException when it is trained already
    */
-  default void train(MemorySegment sample, long count, long slots, int threads) {}
+  default boolean train(MemorySegment sample, long count, long slots, int threads) {
+    return false;
+  }
+
+  /**
+   * Whether the float32 rows have been dropped and codes alone remain. Changes from false to true,
+   * once, in a {@link #link}. Shared.
+   */
+  default boolean rowsDropped() {
+    return false;
+  }
 
   /**
    * How many slots count as linked but are not in the structure yet: those that came before a

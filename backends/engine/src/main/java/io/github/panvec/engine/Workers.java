@@ -9,7 +9,7 @@ import java.util.function.IntConsumer;
 /** Spreads the items of one call over a few threads, which end with the call. */
 final class Workers {
   /** A thread must be worth its start. */
-  private static final int ITEMS_PER_THREAD = 8;
+  private static final int ITEMS_PER_THREAD = 2;
 
   private Workers() {}
 

@@ -26,6 +26,9 @@ final class JavaSlotIndex implements SlotIndex {
   /** How many hits a walk finds at most. */
   int walkFinds = Integer.MAX_VALUE;
 
+  /** The slots of {@link #trainOnSlots}. */
+  final List<Integer> trainedOn = new ArrayList<>();
+
   boolean closed;
 
   /** It trains by itself with so many slots; 0: it learns nothing. */
@@ -61,11 +64,21 @@ final class JavaSlotIndex implements SlotIndex {
   }
 
   @Override
-  public void encode(long end, int threads) {
-    if (waitsForTraining() && end >= trainAt) {
-      call("train " + end);
-      trained = true;
+  public long trainsAt() {
+    return waitsForTraining() ? trainAt : Long.MAX_VALUE;
+  }
+
+  @Override
+  public void trainOnSlots(MemorySegment liveSlots, long count, int threads) {
+    call("train " + count);
+    for (long i = 0; i < count; i++) {
+      trainedOn.add(liveSlots.getAtIndex(ValueLayout.JAVA_INT, i));
     }
+    trained = true;
+  }
+
+  @Override
+  public void encode(long end, int threads) {
     if (trained) {
       call("encode " + end);
       encoded = end;
@@ -73,15 +86,13 @@ final class JavaSlotIndex implements SlotIndex {
   }
 
   @Override
-  public void train(MemorySegment sample, long count, long slots, int threads) {
-    if (trainAt == 0) {
-      return;
-    }
-    if (trained) {
-      throw new IllegalStateException("trained already");
+  public boolean train(MemorySegment sample, long count, long slots, int threads) {
+    if (trainAt == 0 || trained) {
+      return false;
     }
     call("train " + (sample.isNative() ? "native " : "heap ") + count);
     trained = true;
+    return true;
   }
 
   @Override

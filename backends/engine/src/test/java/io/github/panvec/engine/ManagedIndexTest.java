@@ -144,8 +144,35 @@ class ManagedIndexTest {
     index.train(floats(50));
     assertThat(slots.calls)
         .containsExactly("train native 50", "encode 7", "link-old 7", "link-old 2");
-    assertThatThrownBy(() -> index.train(floats(50))).isInstanceOf(IllegalStateException.class);
+    assertThat(index.train(floats(50))).isFalse();
     assertThat(found()).hasSize(7);
+  }
+
+  @Test
+  void onlyLiveRowsCountTowardsATraining() {
+    slots.trainAt = 4;
+    for (int i = 0; i < 9; i++) {
+      index.upsert(1, new float[] {i});
+    }
+    index.addAll(new long[] {2, 3}, floats(2));
+    index.remove(2);
+    assertThat(slots.calls).isEmpty();
+    index.addAll(new long[] {4, 5}, floats(2));
+    // The rows of 1, 3, 4 and 5, of 13 slots.
+    assertThat(slots.calls).startsWith("train 4", "encode 13");
+    assertThat(slots.trainedOn).containsExactly(8, 10, 11, 12);
+  }
+
+  @Test
+  void aSecondTrainCatchesUpWithWhatTheFirstCouldNotLink() {
+    slots.trainAt = 1000;
+    index.addAll(LongStream.range(0, 7).toArray(), floats(7));
+    slots.failIn = "link-old";
+    slots.failure = new NativeMemoryException("full");
+    assertThatThrownBy(() -> index.train(floats(9))).isInstanceOf(NativeMemoryException.class);
+    assertThat(slots.backlog()).isPositive();
+    assertThat(index.train(floats(9))).isFalse();
+    assertThat(slots.backlog()).isZero();
   }
 
   @Test

@@ -23,8 +23,7 @@ class WorkersTest {
   }
 
   private void assertThatOthersHaveEnded() {
-    assertThat(threads)
-        .allMatch(thread -> thread == Thread.currentThread() || !thread.isAlive());
+    assertThat(threads).allMatch(thread -> thread == Thread.currentThread() || !thread.isAlive());
   }
 
   @Test

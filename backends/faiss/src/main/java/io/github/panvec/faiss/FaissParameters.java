@@ -190,12 +190,11 @@ record FaissParameters(
               + ", which "
               + pqM
               + " does not. Its divisors: "
-              + divisors(dimension).stream().map(String::valueOf).collect(Collectors.joining(", ")));
+              + divisors(dimension).stream()
+                  .map(String::valueOf)
+                  .collect(Collectors.joining(", ")));
     }
-    if (givenNlist > 0 && givenNprobe > givenNlist) {
-      throw new IllegalArgumentException(
-          "nprobe must be from 1 to nlist, which is " + givenNlist + ", not " + givenNprobe);
-    }
+    checkNprobe(givenNprobe);
     long least = leastTrainingRows(Math.max(1, givenNlist));
     if (givenTrainingRows > 0 && givenTrainingRows < least) {
       throw new IllegalArgumentException(
@@ -208,6 +207,17 @@ record FaissParameters(
     }
   }
 
+  /**
+   * Refuses more lists than were asked for. Where nlist follows from the data, nprobe is cut to it
+   * instead: a program should not fail on the day that its index trains.
+   */
+  void checkNprobe(int nprobe) {
+    if (givenNlist > 0 && nprobe > givenNlist) {
+      throw new IllegalArgumentException(
+          "nprobe must be from 1 to nlist, which is " + givenNlist + ", not " + nprobe);
+    }
+  }
+
   private static List<Integer> divisors(int dimension) {
     return IntStream.rangeClosed(1, dimension).filter(m -> dimension % m == 0).boxed().toList();
   }
@@ -217,8 +227,7 @@ record FaissParameters(
     List<Integer> candidates = new ArrayList<>(divisors(dimension));
     double wanted = dimension / SUBVECTOR;
     candidates.sort(
-        (a, b) ->
-            Double.compare(Math.abs(Math.log(a / wanted)), Math.abs(Math.log(b / wanted))));
+        (a, b) -> Double.compare(Math.abs(Math.log(a / wanted)), Math.abs(Math.log(b / wanted))));
     return candidates.get(0);
   }
 
@@ -242,7 +251,7 @@ record FaissParameters(
   /** How many lists a search looks into that does not say. */
   int nprobe(int nlist) {
     if (givenNprobe > 0) {
-      return givenNprobe;
+      return Math.min(givenNprobe, Math.max(1, nlist));
     }
     return (int) Math.max(1, Math.min(nlist, Math.ceil(2 * Math.sqrt(nlist))));
   }
@@ -257,14 +266,17 @@ record FaissParameters(
       rows = Math.max(rows, ROWS_PER_CENTROID << pqBits);
     }
     if (type.hasLists()) {
-      // 39 rows for each of 4 sqrt(N) lists; when N is not known yet: the N that is enough for its own lists.
+      // 39 rows for each of 4 sqrt(N) lists; when N is not known yet: the N that is enough for its
+      // own lists.
       double lists =
           givenNlist > 0
               ? givenNlist
               : expectedRows > 0 ? 4 * Math.sqrt(expectedRows) : 16.0 * ROWS_PER_CENTROID;
       rows = Math.max(rows, (long) Math.ceil(ROWS_PER_CENTROID * lists));
     }
-    return rows;
+    // Who expects fewer rows wants them trained on when they are there.
+    long least = leastTrainingRows(Math.max(1, givenNlist));
+    return expectedRows > 0 ? Math.max(least, Math.min(rows, expectedRows)) : rows;
   }
 
   /** Without so many rows there is no training. */

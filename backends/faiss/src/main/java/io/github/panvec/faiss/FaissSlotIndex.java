@@ -2,11 +2,13 @@ package io.github.panvec.faiss;
 
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_backlog;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_code_bytes;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_compiled_simd_level;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_create;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_encode;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_exact;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_exact_slots;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_is_trained;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_keeps_rows;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_link;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_max_level;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_memory_bytes;
@@ -62,19 +64,21 @@ final class FaissSlotIndex extends NativeSlotIndex {
 
   @Override
   public void check(SearchRequest request) {
-    int nlist = panvec_faiss_nlist(handle());
-    int nprobe = request.nprobeOr(1);
-    if (nlist > 0 && nprobe > nlist) {
-      throw new IllegalArgumentException(
-          "nprobe must be from 1 to nlist, which is " + nlist + ", not " + nprobe);
-    }
+    parameters.checkNprobe(request.nprobeOr(1));
+  }
+
+  @Override
+  public long trainsAt() {
+    return parameters.type().trains() && !isTrained() ? parameters.trainingRows() : Long.MAX_VALUE;
+  }
+
+  @Override
+  public void trainOnSlots(MemorySegment liveSlots, long count, int threads) {
+    train(MemorySegment.NULL, liveSlots, count, parameters.nlist(count, count), threads);
   }
 
   @Override
   public void encode(long end, int threads) {
-    if (!isTrained() && end >= parameters.trainingRows()) {
-      train(MemorySegment.NULL, end, parameters.nlist(end, end), threads);
-    }
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment error = scratch.allocate(ERROR_BYTES);
       NativeStatus.check(panvec_faiss_encode(handle(), end, threads, error, ERROR_BYTES), error);
@@ -82,12 +86,9 @@ final class FaissSlotIndex extends NativeSlotIndex {
   }
 
   @Override
-  public void train(MemorySegment sample, long count, long slots, int threads) {
-    if (!parameters.type().trains()) {
-      return;
-    }
-    if (isTrained()) {
-      throw new IllegalStateException("the index is trained already: its codes depend on it");
+  public boolean train(MemorySegment sample, long count, long slots, int threads) {
+    if (!parameters.type().trains() || isTrained()) {
+      return false;
     }
     int nlist = parameters.nlist(Math.max(slots, count), count);
     long least = parameters.leastTrainingRows(nlist);
@@ -101,19 +102,35 @@ final class FaissSlotIndex extends NativeSlotIndex {
               + "), not "
               + count);
     }
-    train(sample, count, nlist, threads);
+    train(sample, MemorySegment.NULL, count, nlist, threads);
+    return true;
   }
 
-  private void train(MemorySegment sample, long count, int nlist, int threads) {
+  private void train(
+      MemorySegment sample, MemorySegment slots, long count, int nlist, int threads) {
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment badRow = scratch.allocate(ValueLayout.JAVA_LONG);
       MemorySegment badComponent = scratch.allocate(ValueLayout.JAVA_INT);
       MemorySegment error = scratch.allocate(ERROR_BYTES);
       int status =
           panvec_faiss_train(
-              handle(), nlist, sample, count, threads, badRow, badComponent, error, ERROR_BYTES);
+              handle(),
+              nlist,
+              sample,
+              slots,
+              count,
+              threads,
+              badRow,
+              badComponent,
+              error,
+              ERROR_BYTES);
       checkRows(status, sample, badRow, badComponent, 0, error);
     }
+  }
+
+  @Override
+  public boolean rowsDropped() {
+    return !parameters.keepVectors() && panvec_faiss_keeps_rows(handle()) == 0;
   }
 
   @Override
@@ -250,6 +267,7 @@ final class FaissSlotIndex extends NativeSlotIndex {
   public Map<String, Object> details() {
     Map<String, Object> details = new TreeMap<>();
     FaissType type = parameters.type();
+    details.put("faissSimdLevel", panvec_faiss_compiled_simd_level().getString(0));
     if (type.isGraph()) {
       details.put("maxLevel", panvec_faiss_max_level(handle()));
     }
@@ -258,6 +276,9 @@ final class FaissSlotIndex extends NativeSlotIndex {
     }
     if (type.hasLists()) {
       details.put("nlist", panvec_faiss_nlist(handle()));
+    }
+    if (type.isPq()) {
+      details.put("pqM", parameters.pqM());
     }
     if (type.isLossy()) {
       details.put("codeBytes", panvec_faiss_code_bytes(handle()));

@@ -177,10 +177,10 @@ class FaissParametersTest {
   void capabilitiesOfATypeAreToldBeforehand(FaissType type) {
     IndexSpec spec = spec(8, type.toString());
     assertThat(Panvec.capabilities(spec).approximate()).isEqualTo(type != FaissType.FLAT);
-    assertThat(Panvec.capabilities(spec).lossy()).isFalse();
+    assertThat(Panvec.capabilities(spec).codesOnly()).isFalse();
     assertThat(Panvec.capabilities(spec).metrics()).containsExactlyInAnyOrder(Metric.values());
     if (type.isLossy()) {
-      assertThat(Panvec.capabilities(spec.with("keepVectors", "false")).lossy()).isTrue();
+      assertThat(Panvec.capabilities(spec.with("keepVectors", "false")).codesOnly()).isTrue();
     }
   }
 

@@ -201,10 +201,11 @@ final class SqliteVecIndex implements VectorIndex {
 
   /** A database learns nothing. */
   @Override
-  public void train(MemorySegment sample) {
+  public boolean train(MemorySegment sample) {
     Vectors.countRows("sample", sample, dimension);
     connections.acquireWriter();
     connections.releaseWriter();
+    return false;
   }
 
   /** {@code nativeBytes} counts the caches of connections that nobody uses at the moment. */

@@ -1,6 +1,7 @@
 package io.github.panvec.usearch;
 
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_code_bytes;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_code_kernel;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_create;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_exact;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_exact_slots;
@@ -24,6 +25,8 @@ import java.util.Map;
 
 /** One index of libpanvec_usearch: one method per function of its header. */
 final class UsearchSlotIndex extends NativeSlotIndex {
+  private final int metric;
+  private final int quantization;
   private final int efSearch;
   private final int refineFactor;
 
@@ -54,6 +57,8 @@ final class UsearchSlotIndex extends NativeSlotIndex {
                 error,
                 capacity),
         PanvecUsearch::panvec_usearch_free);
+    this.metric = metric.ordinal();
+    this.quantization = quantization;
     this.efSearch = efSearch;
     this.refineFactor = refineFactor;
   }
@@ -188,6 +193,8 @@ final class UsearchSlotIndex extends NativeSlotIndex {
         "maxLevel",
         panvec_usearch_max_level(handle()),
         "codeBytes",
-        panvec_usearch_code_bytes(handle()));
+        panvec_usearch_code_bytes(handle()),
+        "codeKernel",
+        panvec_usearch_code_kernel(metric, quantization).getString(0));
   }
 }

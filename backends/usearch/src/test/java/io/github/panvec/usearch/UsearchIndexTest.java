@@ -2,6 +2,7 @@ package io.github.panvec.usearch;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.panvec.Hit;
 import io.github.panvec.IndexSpec;
@@ -10,12 +11,17 @@ import io.github.panvec.Panvec;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -256,10 +262,10 @@ class UsearchIndexTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"f32", "f16", "bf16", "i8"})
-  void alargerEfSearchAndMoreCandidatesFindMore(String quantization) {
+  void aLargerEfSearchAndMoreCandidatesFindMore(String quantization) {
     IndexSpec spec = spec(quantization, Metric.COSINE);
     try (VectorIndex index = Panvec.create(spec)) {
-      add(index, 0, gaussian(8000, 1));
+      add(index, 0, gaussian(5000, 1));
       SearchRequest queries = SearchRequest.of(gaussian(60, 2), 10);
       assertThat(recall(index, queries.efSearch(10).refineFactor(1)))
           .isLessThan(recall(index, queries.efSearch(400).refineFactor(40)));
@@ -289,6 +295,36 @@ class UsearchIndexTest {
         found += result.id(0) == id ? 1 : 0;
       }
       assertThat(found).isGreaterThanOrEqualTo(999);
+    }
+  }
+
+  /** Upstream writes to all the room that it is given for nodes. */
+  @Test
+  void aSmallIndexTakesLittleMemory() throws Exception {
+    Path status = Path.of("/proc/self/status");
+    assumeTrue(Files.exists(status), "no /proc/self/status here to read the resident memory from");
+    List<VectorIndex> indexes = new ArrayList<>();
+    try {
+      long before = residentKib(status);
+      for (int i = 0; i < 50; i++) {
+        VectorIndex index = Panvec.create(spec("f32", Metric.L2));
+        indexes.add(index);
+        index.add(1, gaussian(1, 1));
+      }
+      // With room for millions of nodes it would be 32 MiB each; the Java heap may grow as well.
+      assertThat(residentKib(status) - before).isLessThan(400 << 10);
+    } finally {
+      indexes.forEach(VectorIndex::close);
+    }
+  }
+
+  private static long residentKib(Path status) throws IOException {
+    try (Stream<String> lines = Files.lines(status)) {
+      return lines
+          .filter(line -> line.startsWith("VmRSS:"))
+          .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")))
+          .findFirst()
+          .orElseThrow();
     }
   }
 }

@@ -98,7 +98,7 @@ final class RoundTrip {
       ids[i] = 7L * i - 1000;
     }
     IndexSpec spec = variant.spec(DIMENSION, metric);
-    boolean lossy = Panvec.capabilities(spec).lossy();
+    boolean lossy = Panvec.capabilities(spec).codesOnly();
     VectorIndex index = Panvec.create(spec);
     try (index) {
       index.train(flat);

@@ -141,7 +141,7 @@ final class Subject implements AutoCloseable {
    * Whether it keeps the vectors: it can answer exactly then, and every distance is the true one.
    */
   boolean keepsVectors() {
-    return !capabilities.lossy();
+    return !capabilities.codesOnly();
   }
 
   /** How many inverted lists it has; 0 when it has none. */

@@ -137,6 +137,30 @@ class ExactAnswersTest {
     }
   }
 
+  /** A one is lost in a large sum unless that has met its opposite before. */
+  @Test
+  void theEightSumsAreAddedInTheContractsOrder() {
+    for (int plus = 0; plus < 8; plus++) {
+      for (int minus = 0; minus < 8; minus++) {
+        for (int one = 0; one < 8; one++) {
+          float[] a = new float[8];
+          float[] b = new float[8];
+          double[] c = new double[8];
+          for (int i : new int[] {plus, minus, one}) {
+            a[i] = i == one ? 1 : i == plus ? 1e9f : -1e9f;
+            b[i] = i == one ? 1 : 1e9f;
+            c[i] = (double) a[i] * (double) b[i];
+          }
+          double sum = ((c[0] + c[4]) + (c[2] + c[6])) + ((c[1] + c[5]) + (c[3] + c[7]));
+
+          assertThat(Reference.distance(Metric.DOT, a, b))
+              .as("+ in %d, - in %d, 1 in %d", plus, minus, one)
+              .isEqualTo((float) (0.0 - sum));
+        }
+      }
+    }
+  }
+
   @Test
   void noDistanceIsANegativeZero() {
     assertThat(

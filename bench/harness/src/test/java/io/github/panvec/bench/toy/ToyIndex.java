@@ -143,7 +143,7 @@ final class ToyIndex implements VectorIndex {
     IdFilter filter = flaw.equals("filter") ? null : request.idFilter();
     boolean byCode = !exact && hasCodes();
     int wanted = request.k();
-    if (byCode && !capabilities.lossy()) {
+    if (byCode && !capabilities.codesOnly()) {
       wanted *= request.refineFactorOr(4);
     }
     PriorityQueue<Candidate> best = new PriorityQueue<>(Candidate.NEAREST.reversed());
@@ -159,7 +159,7 @@ final class ToyIndex implements VectorIndex {
       }
     }
     List<Candidate> sorted = new ArrayList<>(best);
-    if (byCode && !capabilities.lossy()) {
+    if (byCode && !capabilities.codesOnly()) {
       sorted.replaceAll(hit -> new Candidate(hit.id(), distance(query, rows.get(hit.id()))));
     }
     sorted.sort(Candidate.NEAREST);
@@ -255,12 +255,14 @@ final class ToyIndex implements VectorIndex {
   }
 
   @Override
-  public void train(MemorySegment sample) {}
+  public boolean train(MemorySegment sample) {
+    return false;
+  }
 
   @Override
   public IndexStats stats() {
     requireOpen();
-    long bytesPerComponent = (capabilities.lossy() ? 0 : 4) + (hasCodes() ? 1 : 0);
+    long bytesPerComponent = (capabilities.codesOnly() ? 0 : 4) + (hasCodes() ? 1 : 0);
     Map<String, Object> details =
         type().startsWith("lists") ? Map.of("nlist", nlist()) : Map.of("toySimd", "abacus");
     return new IndexStats(
@@ -268,7 +270,7 @@ final class ToyIndex implements VectorIndex {
   }
 
   private void requireVectors() {
-    if (capabilities.lossy()) {
+    if (capabilities.codesOnly()) {
       throw new UnsupportedOperationException("only codes are kept");
     }
   }

@@ -916,6 +916,7 @@ public class PanvecFaiss {
             PanvecFaiss.C_POINTER,
             PanvecFaiss.C_INT,
             PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_POINTER,
             PanvecFaiss.C_LONG,
             PanvecFaiss.C_INT,
             PanvecFaiss.C_POINTER,
@@ -932,7 +933,7 @@ public class PanvecFaiss {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t panvec_faiss_train(panvec_faiss *index, int32_t nlist, const float *sample, int64_t sample_count, int32_t threads, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
+     * int32_t panvec_faiss_train(panvec_faiss *index, int32_t nlist, const float *sample, const int32_t *slots, int64_t sample_count, int32_t threads, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
      * }
      */
     public static FunctionDescriptor panvec_faiss_train$descriptor() {
@@ -942,7 +943,7 @@ public class PanvecFaiss {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t panvec_faiss_train(panvec_faiss *index, int32_t nlist, const float *sample, int64_t sample_count, int32_t threads, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
+     * int32_t panvec_faiss_train(panvec_faiss *index, int32_t nlist, const float *sample, const int32_t *slots, int64_t sample_count, int32_t threads, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
      * }
      */
     public static MethodHandle panvec_faiss_train$handle() {
@@ -952,7 +953,7 @@ public class PanvecFaiss {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t panvec_faiss_train(panvec_faiss *index, int32_t nlist, const float *sample, int64_t sample_count, int32_t threads, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
+     * int32_t panvec_faiss_train(panvec_faiss *index, int32_t nlist, const float *sample, const int32_t *slots, int64_t sample_count, int32_t threads, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
      * }
      */
     public static MemorySegment panvec_faiss_train$address() {
@@ -961,16 +962,16 @@ public class PanvecFaiss {
 
     /**
      * {@snippet lang=c :
-     * int32_t panvec_faiss_train(panvec_faiss *index, int32_t nlist, const float *sample, int64_t sample_count, int32_t threads, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
+     * int32_t panvec_faiss_train(panvec_faiss *index, int32_t nlist, const float *sample, const int32_t *slots, int64_t sample_count, int32_t threads, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
      * }
      */
-    public static int panvec_faiss_train(MemorySegment index, int nlist, MemorySegment sample, long sample_count, int threads, MemorySegment bad_row, MemorySegment bad_component, MemorySegment error, int error_capacity) {
+    public static int panvec_faiss_train(MemorySegment index, int nlist, MemorySegment sample, MemorySegment slots, long sample_count, int threads, MemorySegment bad_row, MemorySegment bad_component, MemorySegment error, int error_capacity) {
         var mh$ = panvec_faiss_train.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("panvec_faiss_train", index, nlist, sample, sample_count, threads, bad_row, bad_component, error, error_capacity);
+                traceDowncall("panvec_faiss_train", index, nlist, sample, slots, sample_count, threads, bad_row, bad_component, error, error_capacity);
             }
-            return (int)mh$.invokeExact(index, nlist, sample, sample_count, threads, bad_row, bad_component, error, error_capacity);
+            return (int)mh$.invokeExact(index, nlist, sample, slots, sample_count, threads, bad_row, bad_component, error, error_capacity);
         } catch (RuntimeException | Error ex$) {
            throw ex$;
         } catch (Throwable ex$) {
@@ -1683,6 +1684,66 @@ public class PanvecFaiss {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("panvec_faiss_is_trained", index);
+            }
+            return (int)mh$.invokeExact(index);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class panvec_faiss_keeps_rows {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecFaiss.C_INT,
+            PanvecFaiss.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = PanvecFaiss.findOrThrow("panvec_faiss_keeps_rows");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_keeps_rows(const panvec_faiss *index)
+     * }
+     */
+    public static FunctionDescriptor panvec_faiss_keeps_rows$descriptor() {
+        return panvec_faiss_keeps_rows.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_keeps_rows(const panvec_faiss *index)
+     * }
+     */
+    public static MethodHandle panvec_faiss_keeps_rows$handle() {
+        return panvec_faiss_keeps_rows.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_keeps_rows(const panvec_faiss *index)
+     * }
+     */
+    public static MemorySegment panvec_faiss_keeps_rows$address() {
+        return panvec_faiss_keeps_rows.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_keeps_rows(const panvec_faiss *index)
+     * }
+     */
+    public static int panvec_faiss_keeps_rows(MemorySegment index) {
+        var mh$ = panvec_faiss_keeps_rows.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_faiss_keeps_rows", index);
             }
             return (int)mh$.invokeExact(index);
         } catch (RuntimeException | Error ex$) {
