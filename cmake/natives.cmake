@@ -65,6 +65,9 @@ function(find_compiler variable environment candidates)
 endfunction()
 find_compiler(C CC "cc;gcc;clang")
 find_compiler(C++ CXX "c++;g++;clang++")
+# The assembler and the linker are in another package than the compiler.
+execute_process(COMMAND ld --version OUTPUT_VARIABLE linker ERROR_QUIET)
+string(REGEX REPLACE "\n.*" "" linker "${linker}")
 find_program(ninja NAMES ninja ninja-build NO_CACHE)
 if(NOT ninja)
   panvec_stop("ninja is not on the path: apt-get install ninja-build on Debian and Ubuntu, brew install ninja on macOS")
@@ -78,7 +81,7 @@ foreach(level IN LISTS PANVEC_VARIANTS)
 endforeach()
 
 # ---- the key
-set(listing "${os}-${arch}\nvariants: ${PANVEC_VARIANTS}\n${C}\n${C++}\n")
+set(listing "${os}-${arch}\nvariants: ${PANVEC_VARIANTS}\n${C}\n${C++}\n${linker}\n")
 list(JOIN PANVEC_VARIANTS "\\;" variants)
 set(options "-DPANVEC_VARIANTS=${variants}")
 if(NOT CMAKE_HOST_APPLE)
@@ -92,7 +95,7 @@ foreach(variable IN ITEMS CFLAGS CXXFLAGS CPPFLAGS LDFLAGS MACOSX_DEPLOYMENT_TAR
 endforeach()
 file(GLOB_RECURSE inputs LIST_DIRECTORIES false RELATIVE "${root}"
      "${sources}/CMakeLists.txt" "${sources}/*/*" "${root}/cmake/*")
-list(FILTER inputs EXCLUDE REGEX "^native-src/target/")
+list(FILTER inputs EXCLUDE REGEX "^native-src/target/|_test\\.cpp$")
 list(SORT inputs COMPARE STRING)
 foreach(input IN LISTS inputs)
   file(SHA256 "${root}/${input}" hash)

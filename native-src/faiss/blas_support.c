@@ -36,9 +36,9 @@ void __wrap_blas_memory_free(void* buffer) {
   pthread_mutex_unlock(&table);
 }
 
-// It is built by gfortran and asks its runtime library for one function, with which LAPACK's
-// error path joins strings. The runtime itself cannot be linked into a shared library. Same meaning: source 1, then
-// source 2, cut off or padded with blanks to the destination's length.
+// OpenBLAS is built by gfortran and asks its runtime library for one function, with which LAPACK's error path joins strings.
+// The runtime itself cannot be linked into a shared library. Same meaning: source 1, then source 2, cut off or padded with
+// blanks to the destination's length.
 void _gfortran_concat_string(ptrdiff_t length, char* destination, ptrdiff_t length1, const char* source1,
                              ptrdiff_t length2, const char* source2) {
   const ptrdiff_t first = length1 < length ? length1 : length;

@@ -1,44 +1,16 @@
 #include "clustering.hpp"
 
-#include <condition_variable>
-#include <mutex>
-
 #include <faiss/Clustering.h>
 
 #include "parallel.hpp"
 #include "slot_levels.hpp"
 
 namespace panvec {
-namespace {
-
-// More of them than cores gain nothing; far fewer than OpenBLAS has buffers.
-constexpr unsigned kMostInBlas = 64;
-
-std::mutex blas_mutex;
-std::condition_variable blas_left;
-unsigned in_blas = 0;
-
-}  // namespace
-
-BlasTurn::BlasTurn() {
-  std::unique_lock<std::mutex> lock(blas_mutex);
-  blas_left.wait(lock, [] { return in_blas < kMostInBlas; });
-  ++in_blas;
-}
-
-BlasTurn::~BlasTurn() {
-  {
-    const std::lock_guard<std::mutex> lock(blas_mutex);
-    --in_blas;
-  }
-  blas_left.notify_one();
-}
 
 void SlicedFlat::search(faiss::idx_t n, const float* x, faiss::idx_t k, float* distances, faiss::idx_t* labels,
                         const faiss::SearchParameters* parameters) const {
   constexpr std::int64_t slice = 1024;
   parallel_slices(n, slice, threads_, [&](std::int64_t begin, std::int64_t end, unsigned) {
-    const BlasTurn turn;
     IndexFlat::search(end - begin, x + begin * d, k, distances + begin * k, labels + begin * k, parameters);
     // Without a label, split_clusters could look for a cluster to split for ever.
     for (std::int64_t i = begin * k; i < end * k; ++i) {

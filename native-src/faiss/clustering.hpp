@@ -38,16 +38,6 @@ void on_own_thread(Work&& work) {
   if (failure != nullptr) std::rethrow_exception(failure);
 }
 
-// One of the threads that may be in a BLAS at a time, all indexes of the process together. OpenBLAS has 640 buffers (50
-// for each of its own threads in other builds) and a thread without one is a segmentation fault.
-class BlasTurn {
- public:
-  BlasTurn();
-  BlasTurn(const BlasTurn&) = delete;
-  BlasTurn& operator=(const BlasTurn&) = delete;
-  ~BlasTurn();
-};
-
 // Exhaustive search in slices on up to `threads` threads; the slices do not depend on the threads, nor does the result.
 class SlicedFlat final : public faiss::IndexFlat {
  public:

@@ -1,6 +1,7 @@
 // The whole C interface: recall, training, versions and filters, bad input, failures half-way, searches beside writing.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -1076,33 +1077,65 @@ void only_the_slots_named_are_trained_on() {
   }
 }
 
-// OpenBLAS has buffers for a fixed number of threads, and crashes without one.
-void more_threads_than_a_blas_has_buffers() {
-  constexpr std::size_t dim = 64;
-  for (const Type& type : kTypes) {
-    if (type.number != PANVEC_FAISS_IVF_FLAT) continue;
-    std::mt19937 random(kSeed);
-    Index index(PANVEC_L2, dim, type);
-    index.add(clustered(20000, dim, random));
-    index.train(512, 2);
-    std::vector<std::thread> callers;
-    // Each on an index of its own would be dear; what counts is how many are in a BLAS.
-    const std::vector<float> sample = clustered(2048, dim, random);
-    std::vector<std::unique_ptr<Index>> others;
-    for (int i = 0; i < 48; ++i) others.push_back(std::make_unique<Index>(PANVEC_L2, dim, type));
-    for (std::unique_ptr<Index>& other : others) {
-      callers.emplace_back([&] {
-        std::int64_t row;
-        std::int32_t component;
-        char error[512];
-        CHECK_EQUAL(PANVEC_OK, panvec_faiss_train(other->handle(), 16, sample.data(), nullptr, 2048, 16, &row,
-                                                  &component, error, sizeof error));
-      });
-    }
-    index.add(clustered(100000, dim, random), 256);
-    for (std::thread& caller : callers) caller.join();
-  }
+#if defined(__linux__)
+extern "C" {
+void* blas_memory_alloc(int position);
+void blas_memory_free(void* buffer);
+int sgemm_(const char*, const char*, const int*, const int*, const int*, const float*, const float*, const int*,
+           const float*, const int*, const float*, float*, const int*);
 }
+
+// A serial OpenBLAS has work buffers for a fixed number of threads, in a table without a lock (blas_support.c).
+void more_threads_than_a_blas_has_buffers() {
+  std::mutex mutex;
+  std::set<void*> held;
+  std::size_t most = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 700; ++i) {
+    threads.emplace_back([&] {
+      void* buffer = blas_memory_alloc(0);
+      {
+        const std::lock_guard<std::mutex> lock(mutex);
+        CHECK(buffer != nullptr);
+        CHECK(held.insert(buffer).second);
+        most = std::max(most, held.size());
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      {
+        const std::lock_guard<std::mutex> lock(mutex);
+        held.erase(buffer);
+      }
+      blas_memory_free(buffer);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(most > 1);
+  CHECK(most < 50);
+}
+
+void products_of_many_threads_are_right() {
+  constexpr int n = 96;
+  constexpr float one = 1, zero = 0;
+  std::mt19937 random(kSeed);
+  const std::vector<float> a = clustered(n, n, random);
+  const std::vector<float> b = clustered(n, n, random);
+  const auto product = [&] {
+    std::vector<float> c(n * n);
+    sgemm_("T", "N", &n, &n, &n, &one, a.data(), &n, b.data(), &n, &zero, c.data(), &n);
+    return c;
+  };
+  const std::vector<float> expected = product();
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 32; ++i) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 200; ++round) wrong += product() != expected;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK_EQUAL(0, wrong.load());
+}
+#endif
 
 void callers_need_little_stack() {
 #if defined(__linux__)
@@ -1162,6 +1195,9 @@ int main() {
   run("memory is counted", memory_is_counted);
   run("searches run beside writing", searches_run_beside_writing);
   run("only the slots named are trained on", only_the_slots_named_are_trained_on);
+#if defined(__linux__)
   run("more threads than a BLAS has buffers", more_threads_than_a_blas_has_buffers);
+  run("products of many threads are right", products_of_many_threads_are_right);
+#endif
   run("callers need little stack", callers_need_little_stack);
 }

@@ -138,7 +138,6 @@ std::size_t InvertedFile::memory_bytes() const {
 
 void InvertedFile::nearest_each(const float* rows, std::size_t count, float* distances, faiss::idx_t* labels) const {
   if (count > most_without_blas()) {
-    const BlasTurn turn;
     centroids_.search(static_cast<faiss::idx_t>(count), rows, 1, distances, labels);
     return;
   }

@@ -10,8 +10,8 @@
 namespace panvec {
 namespace {
 
-// Room for the pointers to so many nodes is there from the start: whenever there is more, usearch copies all pointers and
-// starts its level generators over. Not many, because usearch writes to all that room: 512 KiB an index.
+// Room for the pointers to so many nodes is there from the start, since with more usearch copies all pointers and starts
+// its level generators over. Not much, because usearch writes to all that room: 512 KiB an index.
 constexpr std::size_t kLeastNodes = std::size_t{1} << 16;
 
 // Float32 rows as usearch's graph sees them.

@@ -63,7 +63,7 @@ void panvec_usearch_free(panvec_usearch *index);
 
 /* Growth, in two steps, so that searches wait for the short one only. prepare finds out whether there is room; reserve
  * then makes it for `capacity` slots in all (never shrinks): it moves rows and codes page by page table and not byte by
- * byte where the system can, and copies usearch's 8 bytes a slot when the capacity first passes 2^22 and doubles then.
+ * byte where the system can, and copies usearch's 8 bytes a slot when the capacity first passes 2^16 and doubles then.
  * capacity 0 .. 2^31 - 1. On failure of either the index is as before. */
 int32_t panvec_usearch_prepare(panvec_usearch *index, int64_t capacity, char *error, int32_t error_capacity);
 int32_t panvec_usearch_reserve(panvec_usearch *index, int64_t capacity, char *error, int32_t error_capacity);

@@ -1,8 +1,8 @@
 // What FAISS asks of OpenMP, for a build without it (docs/adr/0008-faiss-without-openmp.md): one thread, which is the
 // caller's. Upstream's pragmas are ignored, so every parallel region is a plain loop.
 //
-// Locks are real: our own threads insert into one HNSW graph at the same time, through HNSW::add_with_locks, which takes
-// a vector of them, one for each node; hence one byte, and no waiting in the kernel for what lasts a microsecond.
+// Locks are real: our own threads link one HNSW graph at the same time (LinkedGraph::insert in links.cpp), which has one
+// for each node; hence one byte, and no waiting in the kernel for what lasts a microsecond.
 #pragma once
 
 #include <atomic>

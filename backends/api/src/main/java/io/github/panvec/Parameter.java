@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param name the field's term, for example {@code efSearch}
  * @param type what values look like
- * @param defaultValue the value when none is given ({@link Integer} or {@link String}), null when
- *     the parameter is simply absent then
+ * @param defaultValue the value when none is given ({@link Long} or {@link String}), null when the
+ *     parameter is simply absent then
  * @param min smallest value of an {@link Type#INTEGER}, inclusive
  * @param max largest value of an {@link Type#INTEGER}, inclusive
  * @param choices the values of a {@link Type#CHOICE}; empty otherwise

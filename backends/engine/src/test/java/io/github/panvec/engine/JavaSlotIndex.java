@@ -1,5 +1,7 @@
 package io.github.panvec.engine;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.github.panvec.InvalidVectorException;
 import io.github.panvec.NativeMemoryException;
 import io.github.panvec.SearchRequest;
@@ -42,6 +44,12 @@ final class JavaSlotIndex implements SlotIndex {
 
   /** What was called, in order. */
   final List<String> calls = new ArrayList<>();
+
+  /** The first slots of the slices that were scanned, in order. */
+  final List<Long> scanned = new ArrayList<>();
+
+  /** The rows are dropped by the end of so many slices; 0: never. */
+  int rowsDroppedAfter;
 
   /** The threads that searched. */
   final Set<Thread> searchers = ConcurrentHashMap.newKeySet();
@@ -167,7 +175,12 @@ final class JavaSlotIndex implements SlotIndex {
     if (backlog > 0) {
       return 0;
     }
-    return exact(view, 0, view.slotCount(), filter, query, Math.min(k, walkFinds), 0, true, hits);
+    return nearest(view, 0, view.slotCount(), query, Math.min(k, walkFinds), hits);
+  }
+
+  @Override
+  public boolean rowsDropped() {
+    return rowsDroppedAfter > 0 && scanned.size() >= rowsDroppedAfter;
   }
 
   @Override
@@ -181,6 +194,15 @@ final class JavaSlotIndex implements SlotIndex {
       int count,
       boolean finish,
       HitSegments hits) {
+    if (rowsDroppedAfter > 0) {
+      scanned.add(from);
+      assertThat(count).as("hits of the slices before").isEqualTo(from == 0 ? 0 : k);
+    }
+    return nearest(view, from, to, query, k, hits);
+  }
+
+  private int nearest(
+      SlotView view, long from, long to, MemorySegment query, int k, HitSegments hits) {
     searchers.add(Thread.currentThread());
     if (Float.isNaN(query.get(ValueLayout.JAVA_FLOAT, 0))) {
       throw new InvalidVectorException("component 0 is NaN");

@@ -26,9 +26,15 @@ class ManagedIndexTest {
   private final VectorIndex index = managed(slots, 1, false);
 
   private static VectorIndex managed(JavaSlotIndex slots, int threads, boolean lossy) {
+    return managed(slots, 1, threads, lossy);
+  }
+
+  private static VectorIndex managed(
+      JavaSlotIndex slots, int dimension, int threads, boolean lossy) {
     return new ManagedIndex(
-        IndexSpec.of("java", 1, Metric.L2),
-        new Capabilities(EnumSet.allOf(Metric.class), 1, Integer.MAX_VALUE, true, lossy, false),
+        IndexSpec.of("java", dimension, Metric.L2),
+        new Capabilities(
+            EnumSet.allOf(Metric.class), dimension, Integer.MAX_VALUE, true, lossy, false),
         slots,
         threads);
   }
@@ -291,6 +297,21 @@ class ManagedIndexTest {
       }
       assertThat(codes.search(new float[1], 2).count()).isEqualTo(2);
       assertThat(codes.contains(4)).isTrue();
+    }
+  }
+
+  @Test
+  void aScanStartsOverWhenTheVectorsGoMeanwhile() {
+    JavaSlotIndex slots = new JavaSlotIndex();
+    // So large that a slice has 64 of them.
+    int dimension = 1 << 15;
+    int rows = 300;
+    try (VectorIndex codes = managed(slots, dimension, 1, true)) {
+      codes.addAll(LongStream.range(0, rows).toArray(), new float[rows * dimension]);
+      slots.walkFinds = 0;
+      slots.rowsDroppedAfter = 2;
+      assertThat(codes.search(new float[dimension], 2).count()).isEqualTo(2);
+      assertThat(slots.scanned).containsExactly(0L, 64L, 0L, 64L, 128L, 192L, 256L);
     }
   }
 }

@@ -40,7 +40,7 @@ class WorkersTest {
 
   @Test
   void fewItemsAndOneThreadStayOnTheCaller() {
-    Workers.run(15, 8, i -> threads.add(Thread.currentThread()));
+    Workers.run(3, 8, i -> threads.add(Thread.currentThread()));
     Workers.run(1000, 1, i -> threads.add(Thread.currentThread()));
     assertThat(threads).containsExactly(Thread.currentThread());
   }

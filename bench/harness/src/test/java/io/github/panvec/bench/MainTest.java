@@ -97,8 +97,7 @@ class MainTest {
         "--dataset|nowhere/x.fvecs|no such file",
         "--set|mm=3|No parameter \"mm\". Did you mean \"m\"?",
         "--set|m=1|m must be from 2 to 512, not 1",
-        "--set|type=list|toy-kinds: No type \"list\". Did you mean \"lists\"? Available: flat,"
-            + " graph, lists, lists_code, code",
+        "--set|type=list|faiss: No type \"list\". Available: hnsw, hnsw_sq8,",
         "--set|keepVectors=no|No keepVectors \"no\"",
         "--k|0|--k must be from 1",
         "--threads|0|--threads must be from 1",
@@ -112,6 +111,15 @@ class MainTest {
         .asString()
         .contains(message);
     assertThat(err).doesNotContain("\tat ");
+  }
+
+  @Test
+  void aKindThatDoesNotExistIsRefusedWithTheNearest() {
+    assertThat(run("eval", "--backend", "toy-kinds", "--set", "type=list")).isEqualTo(2);
+    assertThat(err)
+        .contains(
+            "toy-kinds: No type \"list\". Did you mean \"lists\"? Available: flat, graph, lists,"
+                + " lists_code, code");
   }
 
   @Test

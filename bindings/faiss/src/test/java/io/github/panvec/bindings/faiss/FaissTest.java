@@ -155,6 +155,16 @@ class FaissTest {
   }
 
   /** The struct of the C API is a view of FAISS's own: layouts must agree. */
+  /** The README and ADR 12 warn of it; when it is mended upstream, they change. */
+  @Test
+  void theFlagForMappingIsFaissOwnForSkippingTheStorage() throws IOException {
+    Optional<Path> upstream = Upstream.folder("faiss");
+    assumeTrue(upstream.isPresent(), "FAISS's headers are not in the cache: the native build puts them there");
+    String header = Files.readString(upstream.get().resolve("faiss/index_io.h"));
+    assertThat(header).contains("IO_FLAG_SKIP_STORAGE = " + Faiss.FAISS_IO_FLAG_MMAP() + ";");
+    assertThat(header).contains("IO_FLAG_MMAP_IFC = 1 << 9;").contains("| 0x646f0000;");
+  }
+
   @Test
   void structsHaveTheLayoutOfTheLibrary() {
     try (Arena arena = Arena.ofConfined()) {
