@@ -3,7 +3,9 @@ module io.github.panvec.conformance {
   requires transitive io.github.panvec;
   requires transitive org.junit.jupiter.api;
   requires transitive org.junit.jupiter.params;
+  requires org.junit.platform.launcher;
   requires org.assertj.core;
+  requires com.fasterxml.jackson.databind;
   requires static org.jspecify;
 
   exports io.github.panvec.conformance;

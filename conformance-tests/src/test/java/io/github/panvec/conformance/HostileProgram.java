@@ -28,11 +28,11 @@ import java.util.stream.LongStream;
 final class HostileProgram {
   private static final int DIMENSION = 24;
 
-  private final Specs.Kind kind;
+  private final Subject kind;
   private final Metric metric;
   private final Random random = new Random(TestVectors.seed());
 
-  private HostileProgram(Specs.Kind kind, Metric metric) {
+  private HostileProgram(Subject kind, Metric metric) {
     this.kind = kind;
     this.metric = metric;
   }
@@ -43,10 +43,9 @@ final class HostileProgram {
   }
 
   public static void main(String[] arguments) throws Exception {
-    List<Specs.Kind> kinds = new ArrayList<>(Specs.all());
-    Specs.codesOnly().forEach(kinds::add);
+    List<Subject> kinds = new ArrayList<>(Subjects.all());
     kinds.removeIf(kind -> !kind.backend().equals(arguments[0]));
-    for (Specs.Kind kind : kinds) {
+    for (Subject kind : kinds) {
       if (waitsForTraining(kind)) {
         // A scan, but for what trains it.
         HostileProgram program = new HostileProgram(kind, Metric.L2);
@@ -54,7 +53,7 @@ final class HostileProgram {
         program.step("close", program::close);
         continue;
       }
-      boolean onlyCosine = kind.parameters().containsValue("i8");
+      boolean onlyCosine = !kind.takes(Metric.L2);
       new HostileProgram(kind, onlyCosine ? Metric.COSINE : Metric.L2).run(true);
       if (!onlyCosine) {
         new HostileProgram(kind, Metric.COSINE).run(false);
@@ -267,11 +266,11 @@ final class HostileProgram {
     return learns(kind);
   }
 
-  private static boolean learns(Specs.Kind kind) {
+  private static boolean learns(Subject kind) {
     return kind.backend().equals("faiss") && kind.takes("trainingRows");
   }
 
-  private static boolean waitsForTraining(Specs.Kind kind) {
+  private static boolean waitsForTraining(Subject kind) {
     return learns(kind) && !kind.parameters().containsKey("trainingRows");
   }
 

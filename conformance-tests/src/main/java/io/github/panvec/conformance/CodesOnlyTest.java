@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.panvec.DuplicateIdException;
 import io.github.panvec.Hit;
 import io.github.panvec.IdFilter;
-import io.github.panvec.IndexSpec;
 import io.github.panvec.InvalidVectorException;
 import io.github.panvec.Metric;
 import io.github.panvec.Panvec;
@@ -22,42 +21,15 @@ import java.util.stream.DoubleStream;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/**
- * What is left of the contract where an index keeps codes in place of its vectors ({@code
- * Capabilities.codesOnly()}). Extend it with a backend's name and the parameters that make it so.
- */
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
-public abstract class CodesOnlyContract {
+/** What is left of the contract where an index keeps codes in place of its vectors. */
+class CodesOnlyTest extends ConformanceTest {
   private static final int DIMENSION = 16;
 
-  /** For subclasses. */
-  protected CodesOnlyContract() {}
-
-  /** The backend under test, by name. */
-  protected abstract String backend();
-
-  /** Sets the parameters under test. */
-  protected abstract IndexSpec configure(IndexSpec defaults);
-
-  private IndexSpec spec(Metric metric) {
-    return configure(IndexSpec.of(backend(), DIMENSION, metric));
-  }
-
-  /** The metrics that an index with these parameters takes. */
-  protected Stream<Metric> metrics() {
-    return Stream.of(Metric.values())
-        .filter(
-            metric -> {
-              try {
-                return Panvec.capabilities(spec(metric)).metrics().contains(metric);
-              } catch (IllegalArgumentException notWithTheseParameters) {
-                return false;
-              }
-            });
+  static Stream<Subject> subjects() {
+    return Subjects.codesOnly();
   }
 
   private static Map<Long, float[]> gaussian(RandomGenerator random, int count) {
@@ -69,7 +41,7 @@ public abstract class CodesOnlyContract {
   }
 
   private VectorIndex index(Metric metric, Map<Long, float[]> rows) {
-    VectorIndex index = Panvec.create(spec(metric));
+    VectorIndex index = create(DIMENSION, metric);
     index.addAll(
         rows.keySet().stream().mapToLong(Long::longValue).toArray(),
         TestVectors.flat(rows.values().toArray(float[][]::new)));
@@ -77,16 +49,18 @@ public abstract class CodesOnlyContract {
   }
 
   @Test
+  @Contract("codes.capabilities-say-so")
   void capabilitiesSaySoBeforehand() {
-    Metric metric = metrics().findFirst().orElseThrow();
-    assertThat(Panvec.capabilities(spec(metric)).codesOnly()).isTrue();
-    try (VectorIndex index = Panvec.create(spec(metric))) {
-      assertThat(index.capabilities()).isEqualTo(Panvec.capabilities(spec(metric)));
+    Metric metric = any(Metric.COSINE);
+    assertThat(Panvec.capabilities(spec(DIMENSION, metric)).codesOnly()).isTrue();
+    try (VectorIndex index = create(DIMENSION, metric)) {
+      assertThat(index.capabilities()).isEqualTo(Panvec.capabilities(spec(DIMENSION, metric)));
     }
   }
 
   @ParameterizedTest
   @MethodSource("metrics")
+  @Contract("codes.refuse-what-needs-vectors")
   void whatNeedsTheVectorsIsRefusedNamingTheSpec(Metric metric) {
     RandomGenerator random = TestVectors.random();
     float[] query = TestVectors.gaussian(random, DIMENSION);
@@ -113,6 +87,7 @@ public abstract class CodesOnlyContract {
 
   @ParameterizedTest
   @MethodSource("metrics")
+  @Contract("codes.min-k-matches")
   void searchesReturnMinKMatchesAtAnySelectivity(Metric metric) {
     int count = 2000;
     RandomGenerator random = TestVectors.random();
@@ -151,6 +126,7 @@ public abstract class CodesOnlyContract {
 
   @ParameterizedTest
   @MethodSource("metrics")
+  @Contract("codes.one-distance")
   void anIdHasOneDistanceWhateverWayItWasFound(Metric metric) {
     RandomGenerator random = TestVectors.random();
     try (VectorIndex index = index(metric, gaussian(random, 1000))) {
@@ -175,6 +151,7 @@ public abstract class CodesOnlyContract {
   /** Coarse codes shrink distances, but those that are near have to stay near. */
   @ParameterizedTest
   @MethodSource("metrics")
+  @Contract("codes.distances-follow")
   void distancesRiseAndFallWithThoseOfTheVectors(Metric metric) {
     RandomGenerator random = TestVectors.random();
     Map<Long, float[]> rows = gaussian(random, 1000);
@@ -210,6 +187,7 @@ public abstract class CodesOnlyContract {
 
   @ParameterizedTest
   @MethodSource("metrics")
+  @Contract("codes.writes")
   void writesKeepTheirContract(Metric metric) {
     RandomGenerator random = TestVectors.random();
     Map<Long, float[]> rows = gaussian(random, 300);

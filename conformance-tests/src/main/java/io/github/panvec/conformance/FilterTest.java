@@ -1,0 +1,78 @@
+package io.github.panvec.conformance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.panvec.IdFilter;
+import io.github.panvec.Metric;
+import io.github.panvec.SearchRequest;
+import io.github.panvec.SearchResult;
+import io.github.panvec.VectorIndex;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.Collections;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Filtered search. */
+class FilterTest extends ConformanceTest {
+
+  @ParameterizedTest
+  @MethodSource("metrics")
+  @Contract({"filter.min-k-matches", "filter.only-matches", "filter.exact"})
+  void filteredSearchReturnsEveryMatchAtAnySelectivity(Metric metric) {
+    int count = 4000;
+    Rows rows = Rows.gaussian(metric, 16, count);
+    try (VectorIndex index = create(16, metric)) {
+      rows.addTo(index);
+      for (long id : rows.every(3)) {
+        index.remove(id);
+        rows.remove(id);
+      }
+      for (double share : new double[] {1, 0.5, 0.1, 0.01, 0.001, 0}) {
+        List<Long> shuffled = new ArrayList<>(rows.byId.keySet());
+        Collections.shuffle(shuffled, new java.util.Random(TestVectors.seed()));
+        int matches = (int) Math.ceil(share * shuffled.size());
+        long[] chosen = shuffled.subList(0, matches).stream().mapToLong(Long::longValue).toArray();
+        assertFiltered(index, metric, rows, IdFilter.in(chosen), matches);
+        BitSet bits = new BitSet();
+        for (long id : chosen) {
+          bits.set((int) (id + 1000));
+        }
+        assertFiltered(index, metric, rows, IdFilter.bitmap(-1000, bits), matches);
+      }
+    }
+  }
+
+  private static void assertFiltered(
+      VectorIndex index, Metric metric, Rows rows, IdFilter filter, int matches) {
+    float[] query = TestVectors.gaussian(rows.random, 16);
+    for (int k : new int[] {1, 10, 50}) {
+      SearchRequest request = SearchRequest.of(query, k).filter(filter);
+      assertThat(index.search(request.exact()).hits())
+          .as("exact, k %d, %s", k, filter)
+          .isEqualTo(Reference.nearest(metric, rows.byId, query, k, filter::test));
+      SearchResult plain = index.search(request);
+      assertThat(plain.count()).as("k %d, %s", k, filter).isEqualTo(Math.min(k, matches));
+      assertThat(plain.hits())
+          .allMatch(hit -> filter.test(hit.id()) && rows.byId.containsKey(hit.id()));
+    }
+  }
+
+  @Test
+  @Contract({"filter.min-k-matches", "filter.unknown-ids"})
+  void oneFilteredIdAmongManyIsFound() {
+    Metric metric = any(Metric.L2);
+    Rows rows = Rows.gaussian(metric, 8, 1000);
+    try (VectorIndex index = create(8, metric)) {
+      rows.addTo(index);
+      long id = rows.ids()[123];
+      float[] query = TestVectors.gaussian(rows.random, 8);
+      SearchRequest request =
+          SearchRequest.of(query, 10).filter(IdFilter.in(id, 123_456_789L, Long.MIN_VALUE));
+      assertThat(index.search(request).ids()).containsExactly(id);
+      assertThat(index.search(SearchRequest.of(query, 10).filter(IdFilter.in())).count()).isZero();
+    }
+  }
+}
