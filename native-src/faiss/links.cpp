@@ -80,7 +80,8 @@ void LinkedGraph::account() {
 
 void LinkedGraph::prepare(std::size_t capacity) {
   outdated_.reset();
-  if (capacity > locks_.size() && (prepared_ == nullptr || capacity > prepared_->locks.size())) {
+  // Also when more was prepared before: the caller now asks for less because that did not fit.
+  if (capacity > locks_.size() && (prepared_ == nullptr || capacity != prepared_->locks.size())) {
     prepared_.reset();
     if (capacity > std::numeric_limits<std::size_t>::max() / (sizeof(std::int32_t) * 2 * room(0))) {
       throw std::bad_alloc();
@@ -109,7 +110,7 @@ void LinkedGraph::prepare(std::size_t capacity) {
 
 void LinkedGraph::reserve(std::size_t capacity) {
   if (capacity <= locks_.size()) return;
-  if (prepared_ == nullptr || capacity > prepared_->locks.size()) prepare(capacity);
+  if (prepared_ == nullptr || capacity != prepared_->locks.size()) prepare(capacity);
   const std::size_t entries = prepared_->offsets.back();
   neighbours_.grow(entries * sizeof(std::int32_t));
   hnsw_.neighbors = faiss::MaybeOwnedVector<std::int32_t>::create_view(neighbours_.data(), entries, nullptr);

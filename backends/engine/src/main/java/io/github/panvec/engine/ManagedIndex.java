@@ -13,6 +13,7 @@ import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
 import io.github.panvec.VectorIndexException;
 import io.github.panvec.spi.HitSegments;
+import io.github.panvec.spi.Vectors;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -412,15 +413,14 @@ public final class ManagedIndex implements VectorIndex {
   public List<SearchResult> searchAll(SearchRequest request) {
     int count = Vectors.countQueries(request.query(), spec);
     Version version = versions.retain();
-    // Shared: the filter's bitmap is read by all threads.
-    try (Arena batch = Arena.ofShared()) {
+    MemorySegment queries = request.query();
+    boolean alone = threads == 1 || count == 1;
+    boolean copied = !alone && !queries.isAccessibleBy(ANOTHER_THREAD);
+    try (Arena batch = batchArena(alone, request.idFilter() != null || copied)) {
       checkRequest(request, count);
       SlotFilter matches = resolve(request.idFilter(), version, batch);
-      MemorySegment queries = request.query();
-      if (!queries.isAccessibleBy(ANOTHER_THREAD)) {
-        queries = batch.allocate(queries.byteSize(), Float.BYTES).copyFrom(queries);
-      }
-      MemorySegment shared = queries;
+      MemorySegment shared =
+          copied ? batch.allocate(queries.byteSize(), Float.BYTES).copyFrom(queries) : queries;
       SearchResult[] results = new SearchResult[count];
       Workers.run(
           count,
@@ -438,6 +438,13 @@ public final class ManagedIndex implements VectorIndex {
     } finally {
       versions.release(version);
     }
+  }
+
+  /**
+   * For what all threads of a batch read. Closing a shared one costs as much as a search or two.
+   */
+  private static Arena batchArena(boolean alone, boolean used) {
+    return alone || !used ? Arena.ofConfined() : Arena.ofShared();
   }
 
   private void checkRequest(SearchRequest request, int queries) {

@@ -8,18 +8,35 @@ import java.util.function.IntConsumer;
 
 /** Spreads the items of one call over a few threads, which end with the call. */
 final class Workers {
-  /** A thread must be worth its start. */
-  private static final int ITEMS_PER_THREAD = 2;
+  /** What a thread must have to do to be worth its start. */
+  private static final long NANOS_PER_THREAD = 100_000;
 
   private Workers() {}
 
   /**
-   * Runs {@code task} for 0 .. count - 1, on this thread and up to {@code threads - 1} others. What
-   * the first failing item throws is thrown here, after all threads have ended.
+   * Runs {@code task} for 0 .. count - 1, on this thread and up to {@code threads - 1} others, as
+   * many as its first items make worth starting. What the first failing item throws is thrown here,
+   * after all threads have ended.
    */
   static void run(int count, int threads, IntConsumer task) {
-    int useful = Math.max(1, Math.min(threads, count / ITEMS_PER_THREAD));
-    AtomicInteger next = new AtomicInteger();
+    int done = 0;
+    long begin = System.nanoTime();
+    long taken = 0;
+    while (done < count && (threads == 1 || taken < NANOS_PER_THREAD)) {
+      task.accept(done++);
+      taken = System.nanoTime() - begin;
+    }
+    if (done == count) {
+      return;
+    }
+    int left = count - done;
+    long useful = taken / done * left / NANOS_PER_THREAD;
+    run(done, count, (int) Math.min(Math.min(threads - 1, left - 1), useful), task);
+  }
+
+  /** Items {@code from .. count - 1}, with {@code helpers} threads beside this one. */
+  private static void run(int from, int count, int helpers, IntConsumer task) {
+    AtomicInteger next = new AtomicInteger(from);
     AtomicReference<Failure> first = new AtomicReference<>();
     Runnable work =
         () -> {
@@ -38,7 +55,7 @@ final class Workers {
         };
     List<Thread> others = new ArrayList<>();
     try {
-      while (others.size() < useful - 1) {
+      while (others.size() < helpers) {
         Thread other =
             Thread.ofPlatform()
                 .name("panvec-search-" + (others.size() + 1))

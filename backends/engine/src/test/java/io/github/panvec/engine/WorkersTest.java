@@ -22,6 +22,17 @@ class WorkersTest {
     }
   }
 
+  /** The first item decides how many threads are worth starting. */
+  private static boolean makesThreadsWorthStarting(int item) {
+    if (item > 0) {
+      return false;
+    }
+    for (long begin = System.nanoTime(); System.nanoTime() - begin < 1_000_000; ) {
+      Thread.onSpinWait();
+    }
+    return true;
+  }
+
   private void assertThatOthersHaveEnded() {
     assertThat(threads).allMatch(thread -> thread == Thread.currentThread() || !thread.isAlive());
   }
@@ -30,7 +41,13 @@ class WorkersTest {
   void everyItemRunsOnce() {
     for (int count : new int[] {0, 1, 15, 16, 17, 1000}) {
       AtomicIntegerArray runs = new AtomicIntegerArray(count + 1);
-      Workers.run(count, 4, runs::incrementAndGet);
+      Workers.run(
+          count,
+          4,
+          i -> {
+            makesThreadsWorthStarting(i);
+            runs.incrementAndGet(i);
+          });
       for (int i = 0; i < count; i++) {
         assertThat(runs.get(i)).isEqualTo(1);
       }
@@ -53,6 +70,9 @@ class WorkersTest {
         64,
         4,
         i -> {
+          if (makesThreadsWorthStarting(i)) {
+            return;
+          }
           if (threads.add(Thread.currentThread())) {
             together.countDown();
           }
@@ -72,6 +92,7 @@ class WorkersTest {
                       64,
                       2,
                       i -> {
+                        makesThreadsWorthStarting(i);
                         threads.add(Thread.currentThread());
                         if (i == 5) {
                           await(laterFailed);
@@ -116,7 +137,9 @@ class WorkersTest {
                     64,
                     4,
                     i -> {
-                      throw error;
+                      if (!makesThreadsWorthStarting(i)) {
+                        throw error;
+                      }
                     }))
         .isSameAs(error);
   }
@@ -131,6 +154,7 @@ class WorkersTest {
           64,
           2,
           i -> {
+            makesThreadsWorthStarting(i);
             threads.add(Thread.currentThread());
             // The other thread is still at its first item when the caller has done all others.
             while (Thread.currentThread() != caller && done(runs) < 63) {

@@ -306,7 +306,7 @@ final class Report {
     return asked == 0 ? null : (double) hits / asked;
   }
 
-  /** The fastest setting that is good enough, else the last row. */
+  /** The first setting that is good enough, else the last row. */
   private @Nullable Row exampleRow() {
     if (dataset.baseNames() == null || dataset.queryNames() == null || rows.isEmpty()) {
       return null;
