@@ -77,7 +77,8 @@ std::unique_ptr<Codec> make_codec(std::size_t dim, ListContent content, const Co
 }  // namespace
 
 InvertedFile::InvertedFile(Metric metric, const RowBatch& batch, const Scaling& scaling, std::size_t lists,
-                           ListContent content, const CodecShape& shape, unsigned threads, std::uint64_t seed)
+                           ListContent content, const CodecShape& shape, bool with_tables, unsigned threads,
+                           std::uint64_t seed)
     : metric_(metric == Metric::kL2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT),
       level_(simd_level()),
       kernel_(metric == Metric::kL2 ? l2_squared_kernel(level_) : inner_product_kernel(level_)),
@@ -112,16 +113,16 @@ InvertedFile::InvertedFile(Metric metric, const RowBatch& batch, const Scaling& 
                     }
                   });
   codec_->train(residuals.data(), used, threads, seed);
-  if (content == ListContent::kProductCodes) precompute_tables();
+  if (content == ListContent::kProductCodes) precompute_tables(with_tables);
 }
 
-void InvertedFile::precompute_tables() {
+void InvertedFile::precompute_tables(bool with_tables) {
   const faiss::ProductQuantizer& trained = static_cast<const ProductCodec&>(*codec_).quantizer();
   product_ = std::make_unique<faiss::IndexIVFPQ>(&centroids_, trained.d, list_count(), trained.M, trained.nbits,
                                                  metric_, /*own_invlists=*/false);
   product_->pq = trained;
   product_->is_trained = true;
-  const bool fits = list_count() <= kMostTableBytes / (trained.M * trained.ksub * sizeof(float));
+  const bool fits = with_tables && list_count() <= kMostTableBytes / (trained.M * trained.ksub * sizeof(float));
   product_->use_precomputed_table = fits ? 0 : -1;  // 0: as FAISS decides, for L2 alone
   product_->precompute_table();
 }

@@ -32,9 +32,10 @@ struct CodecShape {
 
 class InvertedFile {
  public:
-  // Trains on `batch`, which is scaled already; on this thread and others, which need the stack of a BLAS.
+  // Trains on `batch`, which is scaled already; on this thread and others, which need the stack of a BLAS. `with_tables`:
+  // memory for the sake of speed (precompute_tables).
   InvertedFile(Metric metric, const RowBatch& batch, const Scaling& scaling, std::size_t lists, ListContent content,
-               const CodecShape& shape, unsigned threads, std::uint64_t seed);
+               const CodecShape& shape, bool with_tables, unsigned threads, std::uint64_t seed);
 
   std::size_t list_count() const { return lists_.size(); }
   std::size_t code_bytes() const { return codec_ == nullptr ? 0 : codec_->code_bytes(); }
@@ -63,7 +64,7 @@ class InvertedFile {
   std::size_t nearest_lists(const float* query, std::size_t nprobe, Scratch& scratch) const;
   // The nearest list of each row, and its distance.
   void nearest_each(const float* rows, std::size_t count, float* distances, faiss::idx_t* labels) const;
-  void precompute_tables();
+  void precompute_tables(bool with_tables);
 
   faiss::MetricType metric_;
   SimdLevel level_;

@@ -399,7 +399,8 @@ void SlotIndex::train(std::int32_t nlist, const float* rows, const std::int32_t*
                                                                       : ListContent::kProductCodes;
       inverted = std::make_unique<InvertedFile>(shape_.metric, RowBatch{sample.rows, sample.count, shape_.dim}, scaling,
                                                 static_cast<std::size_t>(nlist), content,
-                                                CodecShape{shape_.pq_m, shape_.pq_bits}, threads, shape_.seed);
+                                                CodecShape{shape_.pq_m, shape_.pq_bits}, !shape_.drops_rows(), threads,
+                                                shape_.seed);
     } else {
       codec->train(sample.rows, sample.count, threads, shape_.seed);
     }

@@ -328,13 +328,13 @@ class MainTest {
   }
 
   @Test
-  void aMetricThatATypeLacksLeavesItOutAndFailsOnlyWhenItWasAskedFor() {
+  void aMetricThatATypeLacksLeavesItOutAndIsRefusedWhenItWasAskedFor() {
     assertThat(eval("--backend", "toy-kinds", "--metric", "l2")).isZero();
     assertThat(out)
         .containsPattern("(?m)^toy-kinds code +type=code takes \\[.*\\], not L2$")
         .containsPattern("(?m)^toy-kinds lists ");
-    assertThat(eval("--backend", "toy-kinds", "--metric", "l2", "--set", "type=code")).isEqualTo(1);
-    assertThat(out).contains("FAILED: toy-kinds code was asked for, but type=code takes");
+    assertThat(eval("--backend", "toy-kinds", "--metric", "l2", "--set", "type=code")).isEqualTo(2);
+    assertThat(err).contains("panvec: toy-kinds code: type=code takes");
   }
 
   @Test

@@ -155,10 +155,10 @@ public final class EvalRun {
   private void build(Variant variant, Dataset dataset, Metric metric) {
     String refusal = variant.refusal(dataset.base().dimension(), metric);
     if (refusal != null) {
-      absences.add(new Report.Absence(variant.backend(), variant.name(), refusal));
       if (Variant.isChosen(variant, options.parameters())) {
-        failures.add(variant.name() + " was asked for, but " + refusal);
+        throw new InputException(variant.name() + ": " + refusal);
       }
+      absences.add(new Report.Absence(variant.backend(), variant.name(), refusal));
       return;
     }
     try {
