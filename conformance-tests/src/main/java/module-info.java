@@ -3,7 +3,8 @@ module io.github.panvec.conformance {
   requires transitive io.github.panvec;
   requires transitive org.junit.jupiter.api;
   requires transitive org.junit.jupiter.params;
-  requires org.junit.platform.launcher;
+  requires transitive org.junit.platform.launcher;
+  requires java.management;
   requires org.assertj.core;
   requires com.fasterxml.jackson.databind;
   requires static org.jspecify;
@@ -11,4 +12,7 @@ module io.github.panvec.conformance {
   exports io.github.panvec.conformance;
 
   opens io.github.panvec.conformance;
+
+  provides org.junit.platform.launcher.TestExecutionListener with
+      io.github.panvec.conformance.ConformanceListener;
 }

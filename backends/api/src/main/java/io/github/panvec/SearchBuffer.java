@@ -111,4 +111,34 @@ public final class SearchBuffer {
   public void setCount(int count) {
     this.count = Objects.checkIndex(count, capacity + 1);
   }
+
+  /**
+   * For backends in Java: puts a hit in its place by (distance, id) among those that are there, of
+   * which the last is dropped when there are {@code k} already.
+   *
+   * @throws IndexOutOfBoundsException when there are fewer than {@code k}, but no room
+   */
+  public void insert(long id, float distance, int k) {
+    int rank = count;
+    while (rank > 0 && isBefore(id, distance, rank - 1)) {
+      rank--;
+    }
+    if (rank == k) {
+      return;
+    }
+    setCount(Math.min(count + 1, k));
+    long behind = count - rank - 1;
+    move(hits.ids(), Long.BYTES, rank, behind);
+    move(hits.distances(), Float.BYTES, rank, behind);
+    hits.ids().setAtIndex(ValueLayout.JAVA_LONG, rank, id);
+    hits.distances().setAtIndex(ValueLayout.JAVA_FLOAT, rank, distance);
+  }
+
+  private boolean isBefore(long id, float distance, int rank) {
+    return distance < distance(rank) || (distance == distance(rank) && id < id(rank));
+  }
+
+  private static void move(MemorySegment hits, long bytes, long rank, long behind) {
+    MemorySegment.copy(hits, rank * bytes, hits, (rank + 1) * bytes, behind * bytes);
+  }
 }

@@ -53,7 +53,9 @@ public interface VectorIndex extends AutoCloseable {
    * @throws InvalidVectorException when the vector has another length, a NaN or an infinity, or is
    *     zero under COSINE
    */
-  void add(long id, float[] vector);
+  default void add(long id, float[] vector) {
+    addAll(new long[] {id}, vector);
+  }
 
   /**
    * Adds {@code ids.length} vectors, all or none.
@@ -63,7 +65,9 @@ public interface VectorIndex extends AutoCloseable {
    * @throws InvalidVectorException as {@link #add}, naming row and component
    * @throws IllegalArgumentException when the lengths do not fit together
    */
-  void addAll(long[] ids, float[] vectors);
+  default void addAll(long[] ids, float[] vectors) {
+    addAll(MemorySegment.ofArray(ids), MemorySegment.ofArray(vectors));
+  }
 
   /**
    * As {@link #addAll(long[], float[])} from segments, on or off the Java heap; native ones are

@@ -14,6 +14,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Ids, and the writes that use them. */
 class IdTest extends ConformanceTest {
@@ -150,6 +152,29 @@ class IdTest extends ConformanceTest {
         assertThat(winners).isEqualTo(1);
       }
       assertThat(index.size()).isEqualTo(40);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("metrics")
+  @Contract({"remove.add-again", "search.min-k-live"})
+  void idsThatWereReplacedTenTimesAreFoundByTheirLastVector(Metric metric) {
+    Rows rows = Rows.gaussian(metric, 12, 300);
+    try (VectorIndex index = rows.index(subject)) {
+      for (int round = 0; round < 10; round++) {
+        for (long id : rows.ids()) {
+          assertThat(index.remove(id)).isTrue();
+          float[] row = rows.query();
+          index.add(id, row);
+          rows.put(id, row);
+        }
+      }
+      rows.assertUnchanged(index);
+      // Under DOT a longer row may be nearer than the row itself.
+      for (long id : rows.ids()) {
+        float[] query = rows.byId.get(id);
+        assertThat(index.search(query, 1).hits()).isEqualTo(rows.nearest(query, 1));
+      }
     }
   }
 }

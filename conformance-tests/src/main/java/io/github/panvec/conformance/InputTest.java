@@ -11,6 +11,7 @@ import io.github.panvec.VectorIndex;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -127,6 +128,32 @@ class InputTest extends ConformanceTest {
       }
       assertThat(index.size()).isEqualTo(1);
       assertThat(index.search(new float[] {1, 2}, 1).id(0)).isEqualTo(1);
+    }
+  }
+
+  @Test
+  @Contract({"get.bit-for-bit", "vectors.unchanged"})
+  void vectorsAreCopiedOnTheWayInAndOut() {
+    for (Metric metric : metrics()) {
+      try (VectorIndex index = create(3, metric)) {
+        float[] one = {3, 0, 4};
+        float[] two = {1, 2, 2};
+        float[] batch = {4, 4, 2};
+        Rows rows = new Rows(metric, 3);
+        rows.put(1, one.clone());
+        rows.put(2, two.clone());
+        rows.put(3, batch.clone());
+        index.add(1, one);
+        index.upsert(2, two);
+        index.addAll(new long[] {3}, batch);
+        for (float[] mine : List.of(one, two, batch)) {
+          mine[1] = 9;
+        }
+        for (long id : rows.ids()) {
+          index.get(id).orElseThrow()[0] = 9;
+        }
+        rows.assertUnchanged(index);
+      }
     }
   }
 }

@@ -4,10 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.panvec.IndexSpec;
 import io.github.panvec.Metric;
 import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchRequest;
+import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -109,5 +112,45 @@ class LifetimeTest extends ConformanceTest {
     create(2, any(Metric.L2)).close();
     float tiny = Float.MIN_VALUE;
     assertThat(tiny * 2 / 2).isEqualTo(Float.MIN_VALUE).isCloseTo(0f, within(1e-40f)).isNotZero();
+  }
+
+  @Test
+  @Contract("close.waits")
+  void closeReturnsWhenABatchInFlightIsAnswered() throws Exception {
+    Metric metric = any(Metric.L2);
+    Rows rows = Rows.gaussian(metric, 32, 2000);
+    IndexSpec spec = spec(32, metric);
+    VectorIndex index = subject.create(subject.takes("threads") ? spec.with("threads", 1) : spec);
+    rows.addTo(index);
+    SearchRequest few = SearchRequest.of(rows.queries(200), 10).exact();
+    try (ExecutorService pool = Executors.newSingleThreadExecutor()) {
+      long thread = pool.submit(() -> Thread.currentThread().threadId()).get();
+      // The second time for the compiler, the third for us.
+      long cost = 0;
+      for (int round = 0; round < 3; round++) {
+        long before = cpuNanos(thread);
+        pool.submit(() -> index.searchAll(few)).get();
+        cost = cpuNanos(thread) - before;
+      }
+      int count = (int) Math.min(100_000, 200 * (1 + 300_000_000 / Math.max(1, cost)));
+      SearchRequest many = SearchRequest.of(rows.queries(count), 10).exact();
+      long begin = cpuNanos(thread);
+      Future<List<SearchResult>> inFlight = pool.submit(() -> index.searchAll(many));
+      // Time of the processor, not of the clock: a busy machine changes nothing.
+      while (cpuNanos(thread) - begin < 30_000_000 && !inFlight.isDone()) {
+        Thread.onSpinWait();
+      }
+      index.close();
+      long closed = cpuNanos(thread);
+      assertThat(inFlight.get()).hasSize(count);
+      long afterwards = cpuNanos(thread) - closed;
+      assertThat((double) afterwards / (cpuNanos(thread) - begin))
+          .as("share of the batch that was searched after close returned")
+          .isLessThan(0.25);
+    }
+  }
+
+  private static long cpuNanos(long thread) {
+    return ManagementFactory.getThreadMXBean().getThreadCpuTime(thread);
   }
 }

@@ -148,6 +148,6 @@ final class Rows {
     assertThat(index.size()).isEqualTo(byId.size());
     byId.forEach(
         (id, row) ->
-            assertThat(index.get(id).orElseThrow()).containsExactly(Reference.stored(metric, row)));
+            assertThat(index.get(id).orElseThrow()).isEqualTo(Reference.stored(metric, row)));
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.panvec.IdFilter;
 import io.github.panvec.Metric;
+import io.github.panvec.Panvec;
 import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
@@ -173,7 +174,9 @@ class SearchTest extends ConformanceTest {
       index.addAll(new long[] {1, 2, 3}, ones(12));
       index.remove(2);
       assertThat(index.stats().size()).isEqualTo(2);
-      assertThat(index.stats().nativeBytes()).isPositive();
+      // A backend in plain Java has none.
+      boolean isNative = Panvec.backend(subject.backend()).availability().library() != null;
+      assertThat(index.stats().nativeBytes()).isGreaterThanOrEqualTo(isNative ? 1 : 0);
     }
   }
 }

@@ -6,8 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.panvec.IndexSpec;
 import io.github.panvec.Metric;
 import io.github.panvec.Panvec;
+import io.github.panvec.Parameter;
+import io.github.panvec.SearchRequest;
 import io.github.panvec.VectorIndex;
+import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Specs and their parameters. */
 class SpecTest extends ConformanceTest {
@@ -15,11 +20,12 @@ class SpecTest extends ConformanceTest {
   @Test
   @Contract("create.unknown-parameter")
   void unknownParametersAreNamedWithTheNearest() {
-    String known = Panvec.backend(subject.backend()).parameters().get(0).name();
+    List<Parameter> parameters = Panvec.backend(subject.backend()).parameters();
+    String known = parameters.isEmpty() ? "" : parameters.get(0).name();
     assertThatThrownBy(() -> Panvec.create(spec(2, any(Metric.L2)).with(known + "x", 1)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("\"" + known + "x\"")
-        .hasMessageContaining("Did you mean \"" + known + "\"?");
+        .hasMessageContaining(known.isEmpty() ? "none" : "Did you mean \"" + known + "\"?");
   }
 
   @Test
@@ -48,6 +54,63 @@ class SpecTest extends ConformanceTest {
                 }
               });
       assertThat(index.capabilities()).isEqualTo(Panvec.capabilities(spec(6, any(Metric.DOT))));
+    }
+  }
+
+  @Test
+  @Contract("create.parameter-range")
+  void valuesThatAParameterDoesNotTakeAreRefusedByName() {
+    IndexSpec spec = spec(64, any(Metric.L2));
+    for (Parameter parameter : Panvec.backend(subject.backend()).parameters()) {
+      if (subject.takes(parameter.name())) {
+        String name = parameter.name();
+        switch (parameter.type()) {
+          case INTEGER -> {
+            refused(spec.with(name, parameter.min() - 1), name, "" + (parameter.min() - 1));
+            if (parameter.max() < Long.MAX_VALUE) {
+              refused(spec.with(name, parameter.max() + 1), name, "" + (parameter.max() + 1));
+            }
+            refused(spec.with(name, "many"), name, "many");
+          }
+          case CHOICE ->
+              parameter
+                  .choices()
+                  .forEach(choice -> refused(spec.with(name, "none-such"), name, choice));
+          case PATH -> refused(spec.with(name, ""), name);
+        }
+      }
+    }
+    create(64, any(Metric.L2)).close();
+  }
+
+  private void refused(IndexSpec spec, String... words) {
+    assertThatThrownBy(() -> subject.create(spec).close())
+        .isExactlyInstanceOf(IllegalArgumentException.class)
+        .hasMessageContainingAll(words);
+  }
+
+  @Test
+  @Contract("create.metric")
+  void aMetricIsTakenAsCapabilitiesSay() {
+    for (Metric metric : Metric.values()) {
+      if (subject.takes(metric)) {
+        create(3, metric).close();
+      } else {
+        refused(spec(3, metric), metric.toString());
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("metrics")
+  @Contract("create.dimension")
+  void theLargestDimensionIsTaken(Metric metric) {
+    int maximum = subject.capabilities().maxDimension();
+    Rows rows = Rows.gaussian(metric, maximum, 3);
+    try (VectorIndex index = rows.index(subject)) {
+      float[] query = rows.query();
+      assertThat(index.search(SearchRequest.of(query, 3).exact()).hits())
+          .isEqualTo(rows.nearest(query, 3));
     }
   }
 }

@@ -13,11 +13,15 @@ import java.util.stream.Stream;
  * The kinds of index of every backend on the class path: one for each value of each choice that
  * always applies (a {@code type}, a {@code quantization}), all else default; those that learn from
  * data once more so set that small tests see them trained; those that may drop their vectors once
- * more without. {@code -Dpanvec.conformance.backend=NAME,NAME} chooses backends.
+ * more without. {@code -Dpanvec.conformance.backend=NAME,NAME} chooses backends, {@code
+ * -Dpanvec.conformance.kind=NAME,NAME} kinds of index.
  */
 public final class Subjects {
   /** Names the property that chooses backends, separated by commas; empty: all. */
   public static final String BACKEND = "panvec.conformance.backend";
+
+  /** Names the property that chooses kinds, {@code faiss ivf_pq} for example; empty: all. */
+  public static final String KIND = "panvec.conformance.kind";
 
   private static final String KEEP_VECTORS = "keepVectors";
 
@@ -29,18 +33,26 @@ public final class Subjects {
    * @throws IllegalStateException when there is none, so that an empty class path does not pass
    */
   public static List<Subject> all() {
-    List<String> chosen = List.of(System.getProperty(BACKEND, "").split(","));
     List<Subject> all = new ArrayList<>();
     for (VectorBackend backend : Panvec.backends()) {
-      if (chosen.equals(List.of("")) || chosen.contains(backend.name())) {
+      if (isChosen(BACKEND, backend.name())) {
         all.addAll(of(backend));
       }
     }
-    if (all.isEmpty()) {
+    List<Subject> chosen = all.stream().filter(kind -> isChosen(KIND, kind.toString())).toList();
+    if (chosen.isEmpty()) {
       throw new IllegalStateException(
-          "no backend to test: " + Panvec.backends().stream().map(VectorBackend::name).toList());
+          all.isEmpty()
+              ? "no backend to test: "
+                  + Panvec.backends().stream().map(VectorBackend::name).toList()
+              : "no kind of index to test: " + all);
     }
-    return all;
+    return chosen;
+  }
+
+  private static boolean isChosen(String property, String name) {
+    String chosen = System.getProperty(property, "");
+    return chosen.isBlank() || List.of(chosen.strip().split("\\s*,\\s*")).contains(name);
   }
 
   /** Those that the whole contract holds for. */

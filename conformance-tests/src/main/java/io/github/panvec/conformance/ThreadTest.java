@@ -10,6 +10,7 @@ import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -29,10 +30,12 @@ class ThreadTest extends ConformanceTest {
       index.add(1, new float[] {0, 0});
       AtomicBoolean stop = new AtomicBoolean();
       List<Future<?>> searchers = new ArrayList<>();
+      CountDownLatch searching = new CountDownLatch(2);
       for (int t = 0; t < 2; t++) {
         searchers.add(
             pool.submit(
                 () -> {
+                  searching.countDown();
                   while (!stop.get()) {
                     // The row at (x, 0) has the id x + 1: a hit's distance tells its id.
                     for (Hit hit : index.search(new float[] {0, 0}, 5).hits()) {
@@ -41,6 +44,7 @@ class ThreadTest extends ConformanceTest {
                   }
                 }));
       }
+      searching.await();
       for (int from = 1; from < count; from *= 2) {
         int rows = Math.min(from, count - from);
         long[] ids = new long[rows];
@@ -128,6 +132,41 @@ class ThreadTest extends ConformanceTest {
       stop.set(true);
       for (Future<?> searcher : searchers) {
         searcher.get();
+      }
+    }
+  }
+
+  @Test
+  @Contract({"threads.one-version", "add.all-or-nothing"})
+  void aReaderSeesABatchAsAWholeOrNotAtAll() throws Exception {
+    Metric metric = any(Metric.L2);
+    int batch = 100;
+    Rows rows = Rows.gaussian(metric, 4, 30 * batch);
+    try (VectorIndex index = create(4, metric);
+        ExecutorService pool = Executors.newFixedThreadPool(2)) {
+      AtomicBoolean stop = new AtomicBoolean();
+      List<Future<?>> readers = new ArrayList<>();
+      CountDownLatch reading = new CountDownLatch(2);
+      for (boolean exact : new boolean[] {false, true}) {
+        SearchRequest all = SearchRequest.of(rows.query(), 30 * batch);
+        SearchRequest request = exact ? all.exact() : all;
+        readers.add(
+            pool.submit(
+                () -> {
+                  reading.countDown();
+                  while (!stop.get()) {
+                    assertThat(index.size() % batch).isZero();
+                    assertThat(index.search(request).count() % batch).isZero();
+                  }
+                }));
+      }
+      reading.await();
+      for (int from = 0; from < 30 * batch; from += batch) {
+        rows.addTo(index, from, from + batch);
+      }
+      stop.set(true);
+      for (Future<?> reader : readers) {
+        reader.get();
       }
     }
   }

@@ -9,7 +9,7 @@ import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
-import io.github.panvec.engine.Vectors;
+import io.github.panvec.spi.Vectors;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;

@@ -77,6 +77,7 @@ public final class Main implements Runnable {
         new CommandLine(main)
             .addSubcommand(new EvalCommand(out, progress))
             .addSubcommand(new DoctorCommand(out, progress))
+            .addSubcommand(new ConformanceCommand(out, progress))
             .addSubcommand(new TestCommand())
             .setOut(out)
             .setErr(err)
@@ -99,7 +100,7 @@ public final class Main implements Runnable {
   @Override
   public void run() {
     throw new CommandLine.ParameterException(
-        spec.commandLine(), "Say what to do: eval, doctor or test");
+        spec.commandLine(), "Say what to do: eval, doctor, conformance or test");
   }
 
   private int report(Exception thrown, Progress progress) {

@@ -68,7 +68,14 @@ class MainTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"--help", "eval --help", "doctor --help", "test --help", "--version"})
+  @CsvSource({
+    "--help",
+    "eval --help",
+    "doctor --help",
+    "conformance --help",
+    "test --help",
+    "--version"
+  })
   void helpIsEverywhereAndExitsWithZero(String line) {
     assertThat(run(line.split(" "))).isZero();
     assertThat(out).isNotBlank();
@@ -79,6 +86,8 @@ class MainTest {
   void usageMistakesExitWithTwoAndNameTheNearestCommand() {
     assertThat(run("evl")).isEqualTo(2);
     assertThat(err).contains("Did you mean eval?").doesNotContain("\tat ");
+    assertThat(run("conformence")).isEqualTo(2);
+    assertThat(err).contains("Did you mean conformance?");
     assertThat(run()).isEqualTo(2);
     assertThat(run("eval", "--nonsense")).isEqualTo(2);
     assertThat(run("eval", "--k", "many")).isEqualTo(2);

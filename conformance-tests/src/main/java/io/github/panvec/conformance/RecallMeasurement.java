@@ -1,0 +1,134 @@
+package io.github.panvec.conformance;
+
+import io.github.panvec.IndexSpec;
+import io.github.panvec.Metric;
+import io.github.panvec.SearchResult;
+import io.github.panvec.VectorIndex;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+
+/**
+ * Recall@10 of one index, before and after every row was replaced once.
+ *
+ * <p>A hit counts when its distance is no larger than that of the tenth nearest row, by the
+ * reference, so that ties are no misses.
+ */
+record RecallMeasurement(Sample fresh, Sample replaced) {
+  private static final int CHUNK = 1000;
+
+  /** Every so many rows one is replaced by {@code upsert}, the others in chunks. */
+  private static final int UPSERT_EVERY = 50;
+
+  /**
+   * Recall over queries.
+   *
+   * @param mean from 0 to 1
+   * @param standardError of the mean
+   */
+  record Sample(double mean, double standardError) {
+
+    static Sample of(double[] values) {
+      double mean = Arrays.stream(values).average().orElseThrow();
+      double squares = Arrays.stream(values).map(value -> (value - mean) * (value - mean)).sum();
+      return new Sample(mean, Math.sqrt(squares / (values.length - 1) / values.length));
+    }
+
+    /**
+     * What several runs over the same queries say of one more: to the error over queries comes the
+     * spread of the runs.
+     */
+    static Sample of(List<Sample> runs) {
+      double mean = runs.stream().mapToDouble(Sample::mean).average().orElseThrow();
+      double variance =
+          runs.stream()
+              .mapToDouble(run -> run.standardError * run.standardError)
+              .average()
+              .orElseThrow();
+      if (runs.size() > 1) {
+        variance +=
+            runs.stream().mapToDouble(run -> (run.mean - mean) * (run.mean - mean)).sum()
+                / (runs.size() - 1);
+      }
+      return new Sample(mean, Math.sqrt(variance));
+    }
+  }
+
+  /** Makes an index of this spec, fills it, trains it where it learns, and measures. */
+  static RecallMeasurement of(Subject subject, IndexSpec spec, RecallData data) {
+    Metric metric = spec.metric();
+    try (VectorIndex index = subject.create(spec)) {
+      forEachChunk(data.rows, index::addAll);
+      // Kinds that wait for more rows would answer by exact scan.
+      index.train(TestVectors.flat(data.rows));
+      Sample fresh = recall(index, data.queries, data.rows, data.truth(metric), metric);
+      replaceEveryRow(index, data);
+      Sample replaced =
+          recall(index, data.queries, data.replacements, data.truthAfterReplacing(metric), metric);
+      return new RecallMeasurement(fresh, replaced);
+    }
+  }
+
+  /** Several measurements as one, see {@link Sample#of(List)}. */
+  static RecallMeasurement of(List<RecallMeasurement> runs) {
+    return new RecallMeasurement(
+        Sample.of(runs.stream().map(RecallMeasurement::fresh).toList()),
+        Sample.of(runs.stream().map(RecallMeasurement::replaced).toList()));
+  }
+
+  private interface Write {
+    void write(long[] ids, float[] vectors);
+  }
+
+  private static void forEachChunk(float[][] rows, Write write) {
+    for (int from = 0; from < rows.length; from += CHUNK) {
+      int to = Math.min(rows.length, from + CHUNK);
+      write.write(
+          LongStream.range(from, to).toArray(),
+          TestVectors.flat(Arrays.copyOfRange(rows, from, to)));
+    }
+  }
+
+  private static void replaceEveryRow(VectorIndex index, RecallData data) {
+    float[][] rows = data.replacements;
+    for (int from = 0; from < rows.length; from += CHUNK) {
+      int to = Math.min(rows.length, from + CHUNK);
+      long[] ids = LongStream.range(from, to).filter(id -> id % UPSERT_EVERY != 0).toArray();
+      for (long id : ids) {
+        index.remove(id);
+      }
+      index.addAll(
+          ids,
+          TestVectors.flat(
+              LongStream.of(ids).mapToObj(id -> rows[(int) id]).toArray(float[][]::new)));
+      for (int id = from; id < to; id += UPSERT_EVERY) {
+        index.upsert(id, rows[id]);
+      }
+    }
+  }
+
+  private static Sample recall(
+      VectorIndex index, float[][] queries, float[][] rows, float[] truth, Metric metric) {
+    List<SearchResult> results = index.searchAll(TestVectors.flat(queries), RecallData.K);
+    return Sample.of(
+        IntStream.range(0, queries.length)
+            .mapToDouble(q -> recall(results.get(q), queries[q], rows, truth[q], metric))
+            .toArray());
+  }
+
+  private static double recall(
+      SearchResult result, float[] query, float[][] rows, float kth, Metric metric) {
+    float[] stored = Reference.stored(metric, query);
+    long found =
+        LongStream.of(result.ids())
+            .distinct()
+            .filter(
+                id ->
+                    Reference.distance(metric, stored, Reference.stored(metric, rows[(int) id]))
+                        <= kth)
+            .limit(RecallData.K)
+            .count();
+    return (double) found / RecallData.K;
+  }
+}

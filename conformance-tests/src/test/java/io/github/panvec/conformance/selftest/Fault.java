@@ -1,0 +1,103 @@
+package io.github.panvec.conformance.selftest;
+
+/**
+ * What can be wrong with the toy, and the test of the suite that has to notice. Not a parameter of
+ * the toy: the suite would run them all.
+ */
+enum Fault {
+  // Distances
+  DOT_WITHOUT_THE_MINUS("SearchTest#reportedDistancesOfAPlainSearchAreTheReferences"),
+  L2_SQUARED("SearchTest#reportedDistancesOfAPlainSearchAreTheReferences"),
+  COSINE_NOT_CLAMPED("IdTest#idsThatWereReplacedTenTimesAreFoundByTheirLastVector"),
+  FLOAT_ACCUMULATORS("SearchTest#reportedDistancesOfAPlainSearchAreTheReferences"),
+  ONE_ACCUMULATOR("DistanceTest#sumsAreAddedInTheOrderOfTheContract"),
+  LANES_ADDED_LEFT_TO_RIGHT("DistanceTest#sumsAreAddedInTheOrderOfTheContract"),
+  NEGATIVE_ZERO_AS_DISTANCE("SearchTest#anInnerProductTooSmallForAFloatIsPositiveZero"),
+  BATCHES_FROM_TWENTY_BY_ANOTHER_FORMULA("BatchTest#aBatchOfQueriesIsAnsweredAsOneByOne"),
+
+  // Hits
+  K_MINUS_ONE_HITS("SearchTest#fewerThanKHitsComeOnlyWhenFewerAreLive"),
+  K_PLUS_ONE_HITS("SearchTest#reportedDistancesOfAPlainSearchAreTheReferences"),
+  PADDED_WITH_MINUS_ONE("SearchTest#fewerThanKHitsComeOnlyWhenFewerAreLive"),
+  PADDED_WITH_THE_LAST_HIT("SearchTest#fewerThanKHitsComeOnlyWhenFewerAreLive"),
+  K_UP_TO_4096("SearchTest#kMayExceedFourThousandNinetySix"),
+  UNSORTED_HITS("SearchTest#reportedDistancesOfAPlainSearchAreTheReferences"),
+  TIES_AT_RANDOM("SearchTest#theBestOfManyTiesAreTheSmallestIds"),
+  TIES_BY_INSERTION("SearchTest#equalDistancesComeInOrderOfIds"),
+  ONE_ROW_IN_A_THOUSAND_LOST("SearchTest#kMayExceedFourThousandNinetySix"),
+  PLAIN_SEARCH_MISSES_THE_NEAREST("IdTest#idsThatWereReplacedTenTimesAreFoundByTheirLastVector"),
+  BATCH_ROWS_SWAPPED("BatchTest#aBatchOfQueriesIsAnsweredAsOneByOne"),
+  BUFFER_KEEPS_ITS_COUNT("SearchTest#aReusedBufferHoldsTheHitsOfItsLastSearch"),
+
+  // Filters
+  FILTER_IGNORED("FilterTest#filteredSearchReturnsEveryMatchAtAnySelectivity"),
+  FILTER_OF_THE_PREVIOUS_CALL("FilterTest#oneFilteredIdAmongManyIsFound"),
+  FILTERED_AFTER_THE_FIRST_K("FilterTest#filteredSearchReturnsEveryMatchAtAnySelectivity"),
+
+  // Ids and writes
+  IDS_AS_INT("IdTest#anyLongIsAnId"),
+  MINUS_ONE_RESERVED("IdTest#anyLongIsAnId"),
+  DUPLICATE_OVERWRITES("IdTest#aLiveIdIsRefusedAndNothingOfItsBatchIsAdded"),
+  HALF_A_BATCH_ADDED("IdTest#aLiveIdIsRefusedAndNothingOfItsBatchIsAdded"),
+  WRONG_ROW_NAMED("InputTest#nonFiniteComponentsAreRefusedNamingRowAndComponent"),
+  SIZE_GROWS_WITH_UPSERT("IdTest#upsertReplacesAndAdds"),
+  REMOVE_FORGOTTEN("IdTest#aRemovedIdIsNotFoundAndCanBeAddedAgain"),
+  REMOVE_ALWAYS_TRUE("IdTest#aRemovedIdIsNotFoundAndCanBeAddedAgain"),
+  REMOVED_IS_CONTAINED("IdTest#anyLongIsAnId"),
+  DEAD_ROW_AFTER_COMPACTION("IdTest#everythingCanBeRemovedAndAddedAgain"),
+  SEARCH_BEFORE_THE_LAST_WRITE("IdTest#aRemovedIdIsNotFoundAndCanBeAddedAgain"),
+  STATS_COUNT_DEAD_ROWS("SearchTest#statsCountLiveRows"),
+
+  // Vectors
+  NAN_ACCEPTED("InputTest#nonFiniteComponentsAreRefusedNamingRowAndComponent"),
+  INFINITE_QUERY_ACCEPTED("InputTest#nonFiniteComponentsAreRefusedNamingRowAndComponent"),
+  ZERO_ACCEPTED_UNDER_COSINE("InputTest#theZeroVectorHasNoCosine"),
+  NOT_NORMALISED("DistanceTest#storedVectorsAreReturnedBitForBit"),
+  NORMALISED_IN_PLACE("DistanceTest#inputIsNeverModified"),
+  GET_ROUNDED("DistanceTest#storedVectorsAreReturnedBitForBit"),
+  GET_RETURNS_THE_STORED_ARRAY("InputTest#vectorsAreCopiedOnTheWayInAndOut"),
+  ARRAY_OF_THE_CALLER_STORED("InputTest#vectorsAreCopiedOnTheWayInAndOut"),
+  NEGATIVE_ZEROS_LOST("DistanceTest#negativeZerosAndDenormalsKeepTheirBits"),
+  DENORMALS_FLUSHED("DistanceTest#negativeZerosAndDenormalsKeepTheirBits"),
+  NATIVE_SEGMENTS_IN_OTHER_BYTE_ORDER("DistanceTest#heapArraysAndSegmentsAreTakenAlike"),
+  DIMENSION_8192_REFUSED("DistanceTest#storedVectorsAreReturnedBitForBit"),
+  SAMPLE_ADDED("TrainingTest#trainingChangesNoExactAnswer"),
+
+  // Errors and specs
+  ANOTHER_EXCEPTION("ErrorTest#aRefusalHasItsTypeAndWordsAndChangesNothing"),
+  BAD_QUERY_OF_A_BATCH_NOT_NAMED("BatchTest#aBadQueryOfABatchIsNamed"),
+  SPEC_WITHOUT_DEFAULTS("SpecTest#theSpecOfAnIndexHasEveryDefault"),
+
+  // Threads and lifetime
+  UPSERT_REMOVES_FIRST("ThreadTest#aReaderSeesTheOldOrTheNewVectorOfAnUpsertNeverNeither"),
+  BATCH_ADDED_ROW_BY_ROW("ThreadTest#aReaderSeesABatchAsAWholeOrNotAtAll"),
+  DUPLICATES_SOUGHT_BEFORE_THE_LOCK("IdTest#oneOfManyConcurrentAddsOfAnIdWins"),
+  SEARCH_TAKES_NO_LOCK("ThreadTest#searchesReadTheRightIdsWhileTheIndexGrows"),
+  CLOSE_DOES_NOT_WAIT("LifetimeTest#closeReturnsWhenABatchInFlightIsAnswered"),
+  USE_AFTER_CLOSE("LifetimeTest#everyCallOnAClosedIndexIsRefused"),
+  SECOND_CLOSE_REFUSED("LifetimeTest#everyCallOnAClosedIndexIsRefused");
+
+  private static volatile Fault present;
+
+  /** Class and method, as {@code IdTest#anyLongIsAnId}. */
+  final String caughtBy;
+
+  Fault(String caughtBy) {
+    this.caughtBy = caughtBy;
+  }
+
+  /** Whether the toy has it now. */
+  boolean isPresent() {
+    return present == this;
+  }
+
+  /** Runs with it. */
+  <T> T during(java.util.function.Supplier<T> run) {
+    present = this;
+    try {
+      return run.get();
+    } finally {
+      present = null;
+    }
+  }
+}
