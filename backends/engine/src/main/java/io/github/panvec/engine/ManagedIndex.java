@@ -517,29 +517,26 @@ public final class ManagedIndex implements VectorIndex {
             || !capabilities.approximate()
             || k * SCAN_ROWS_PER_HIT >= candidates
             || (matches != null && candidates <= SCAN_SHARE * version.slotCount());
-    if (scan && matches != null && matches.isList()) {
-      return scanList(version, matches, query, k, hits);
-    }
-    MemorySegment filter = matches == null ? MemorySegment.NULL : matches.bitmap();
     return scan
-        ? scan(version, filter, query, k, hits)
-        : walk(version, filter, candidates, request, query, k, hits);
+        ? scan(version, matches, query, k, hits)
+        : walk(version, matches, candidates, request, query, k, hits);
   }
 
   /**
    * Walks the graph; a walk that comes back with fewer than it could have is followed by an exact
    * scan.
    *
-   * @param matches how many live slots {@code filter} leaves
+   * @param candidates how many live slots {@code matches} leaves
    */
   private int walk(
       Version version,
-      MemorySegment filter,
-      long matches,
+      @Nullable SlotFilter matches,
+      long candidates,
       SearchRequest request,
       MemorySegment query,
       int k,
       HitSegments hits) {
+    MemorySegment filter = bitmapOf(matches);
     int found;
     graph.lockShared();
     try {
@@ -547,43 +544,25 @@ public final class ManagedIndex implements VectorIndex {
     } finally {
       graph.unlockShared();
     }
-    if (found >= Math.min(k, matches)) {
+    if (found >= Math.min(k, candidates)) {
       return found;
     }
     completedWalks.increment();
-    return scan(version, filter, query, k, hits);
+    return scan(version, matches, query, k, hits);
   }
 
+  private static MemorySegment bitmapOf(@Nullable SlotFilter matches) {
+    return matches == null ? MemorySegment.NULL : matches.bitmap();
+  }
+
+  /** Scans what {@code matches} leaves, in slices, and lets go of the graph between them. */
   private int scan(
-      Version version, MemorySegment filter, MemorySegment query, int k, HitSegments hits) {
+      Version version, @Nullable SlotFilter matches, MemorySegment query, int k, HitSegments hits) {
+    // Plain code on purpose: a lambda for what is scanned would be garbage of every search.
+    boolean listed = matches != null && matches.isList();
+    MemorySegment filter = listed ? MemorySegment.NULL : bitmapOf(matches);
+    long end = listed ? matches.count() : version.slotCount();
     long slice = Math.max(64, SCAN_BYTES / rowBytes / 64 * 64);
-    return scan(
-        version.slotCount(),
-        slice,
-        (from, to, count, last) ->
-            slots.exact(version, from, to, filter, query, k, count, last, hits));
-  }
-
-  private int scanList(
-      Version version, SlotFilter matches, MemorySegment query, int k, HitSegments hits) {
-    long slice = Math.max(64, SCAN_BYTES / rowBytes);
-    return scan(
-        matches.count(),
-        slice,
-        (from, to, count, last) -> {
-          MemorySegment part =
-              matches.list().asSlice(from * Integer.BYTES, (to - from) * Integer.BYTES);
-          return slots.exactSlots(version, part, to - from, query, k, count, last, hits);
-        });
-  }
-
-  /** One slice of a scan. */
-  private interface ScanSlice {
-    int run(long from, long to, int count, boolean last);
-  }
-
-  /** Runs slices, letting go of the graph between them. */
-  private int scan(long end, long slice, ScanSlice scan) {
     int count = 0;
     long from = 0;
     boolean dropped = false;
@@ -598,7 +577,12 @@ public final class ManagedIndex implements VectorIndex {
           count = 0;
         }
         dropped = slots.rowsDropped();
-        count = scan.run(from, to, count, to == end);
+        boolean last = to == end;
+        count =
+            listed
+                ? slots.exactSlots(
+                    version, matches.list(from, to), to - from, query, k, count, last, hits)
+                : slots.exact(version, from, to, filter, query, k, count, last, hits);
       } finally {
         graph.unlockShared();
       }

@@ -73,19 +73,19 @@ final class SlotFilter {
     return list != null;
   }
 
-  /** int32 slots, {@link #count} of them; only when {@link #isList}. */
-  MemorySegment list() {
+  /** The slots {@code from .. to} of the list, int32 each; only when {@link #isList}. */
+  MemorySegment list(long from, long to) {
     if (list == null) {
       throw new IllegalStateException("the filter is a bitmap");
     }
-    return list;
+    return list.asSlice(from * Integer.BYTES, (to - from) * Integer.BYTES);
   }
 
   /** Bitmap by slot, a bit for each slot of the version. */
   synchronized MemorySegment bitmap() {
     if (bitmap == null) {
       MemorySegment bits = allocateBitmap(slotCount, arena);
-      MemorySegment slots = list();
+      MemorySegment slots = list(0, count);
       for (long i = 0; i < count; i++) {
         setBit(bits, slots.getAtIndex(ValueLayout.JAVA_INT, i));
       }
