@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Version of the C interface of all libraries; the Java side refuses a library that reports another one. */
-#define PANVEC_ABI_VERSION 1
+#define PANVEC_ABI_VERSION 2
 
 #define PANVEC_OK 0
 #define PANVEC_INVALID_ARGUMENT 1 /* the caller's mistake that is not about a vector's values */
@@ -24,6 +24,7 @@
 #define PANVEC_BUSY 10        /* another process holds the lock */
 #define PANVEC_FOREIGN_FILE 11 /* a file that Panvec did not write, or of another kind */
 #define PANVEC_NATIVE 12      /* anything else that upstream reported */
+#define PANVEC_STOPPED 13     /* the call was asked to stop, or its time was up, before it was done */
 
 /* Metrics. Distances as in docs/adr/0006-reference-distance.md: smaller is nearer, always. */
 #define PANVEC_L2 0

@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "stop.hpp"
+
 namespace panvec {
 
 // Items first, first + 1, ... in order, so that those taken are always a prefix; ends early when asked to.
@@ -18,7 +20,9 @@ class OrderedWork {
   // `yield` NULL: never asked; otherwise asked, after slice_nanos, when it is not zero (read atomically).
   OrderedWork(std::int64_t first, std::int64_t end, const std::int32_t* yield, std::int64_t slice_nanos)
       : end_(end), yield_(yield), next_(first) {
-    if (yield_ != nullptr) slice_end_ = Clock::now() + std::chrono::nanoseconds(slice_nanos);
+    // Clamped, or the sum could overflow; no slice is longer than a day.
+    if (yield_ == nullptr) return;
+    slice_end_ = Clock::now() + std::chrono::nanoseconds(std::clamp<std::int64_t>(slice_nanos, 0, 86'400'000'000'000));
   }
 
   // Runs item(number, worker) for one item on this thread, then for others on up to `threads` threads, this one among
@@ -92,11 +96,13 @@ class OrderedWork {
 };
 
 // Runs slice(begin, end, worker) over 0 .. count in slices of `grain`, on up to `threads` threads; slices begin at
-// multiples of grain, whatever the threads, so that what a slice computes does not depend on them.
+// multiples of grain, whatever the threads, so that what a slice computes does not depend on them. Looks at `stop`
+// before each slice, and throws what it throws.
 template <typename Slice>
-void parallel_slices(std::int64_t count, std::int64_t grain, unsigned threads, Slice&& slice) {
+void parallel_slices(std::int64_t count, std::int64_t grain, unsigned threads, const Stop& stop, Slice&& slice) {
   const std::int64_t slices = (count + grain - 1) / grain;
   OrderedWork(0, slices, nullptr, 0).run_together(threads, 1, [&](std::int64_t number, unsigned worker) {
+    stop.check();
     slice(number * grain, std::min(count, (number + 1) * grain), worker);
   });
 }

@@ -11,6 +11,14 @@
 #include "vector_check.hpp"
 
 namespace panvec {
+namespace {
+
+void raise_max_norm(Metric metric, const float* row, std::size_t dim, double& max_norm) {
+  if (metric != Metric::kDot) return;
+  max_norm = std::max(max_norm, std::sqrt(reference_dot(row, row, dim)) * (1.0 + 1e-9));
+}
+
+}  // namespace
 
 bool store_row(Metric metric, const float* row, std::size_t dim, float* stored, double& max_norm,
                std::int64_t& bad_component) {
@@ -18,10 +26,13 @@ bool store_row(Metric metric, const float* row, std::size_t dim, float* stored, 
   bad_component = first_non_finite(stored, dim);
   if (bad_component >= 0) return false;
   if (metric == Metric::kCosine && !reference_unit(stored, dim, stored)) return false;
-  if (metric == Metric::kDot) {
-    max_norm = std::max(max_norm, std::sqrt(reference_dot(stored, stored, dim)) * (1.0 + 1e-9));
-  }
+  raise_max_norm(metric, stored, dim, max_norm);
   return true;
+}
+
+void store_row_again(Metric metric, const float* row, std::size_t dim, float* stored, double& max_norm) {
+  std::memcpy(stored, row, dim * sizeof(float));
+  raise_max_norm(metric, stored, dim, max_norm);
 }
 
 void fail_stage(const BadRow& bad, const float* stored, std::int64_t* bad_row, std::int32_t* bad_component) {
@@ -52,6 +63,17 @@ bool RowStore::stage(std::int64_t first_slot, const float* rows, std::int64_t co
   }
   max_row_norm_.store(max_norm, std::memory_order_relaxed);
   return true;
+}
+
+void RowStore::stage_from(std::int64_t first_slot, const SlotRows& source, const std::int32_t* slots,
+                          std::int64_t count) {
+  double max_norm = max_row_norm();
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto slot = static_cast<std::size_t>(first_slot + i);
+    auto* stored = reinterpret_cast<float*>(block_.data() + slot * dim_ * sizeof(float));
+    store_row_again(metric_, source.row(slots[i]), dim_, stored, max_norm);
+  }
+  max_row_norm_.store(max_norm, std::memory_order_relaxed);
 }
 
 }  // namespace panvec

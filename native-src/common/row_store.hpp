@@ -31,6 +31,8 @@ class RowStore {
   void reserve(std::size_t capacity);
   // Writes rows at slots that nobody reads yet; the first row that cannot be stored ends it. A writer's.
   bool stage(std::int64_t first_slot, const float* rows, std::int64_t count, BadRow& bad);
+  // The same with rows that are stored elsewhere, by the same metric and dim.
+  void stage_from(std::int64_t first_slot, const SlotRows& source, const std::int32_t* slots, std::int64_t count);
 
  private:
   Metric metric_;
@@ -43,6 +45,9 @@ class RowStore {
 // checked: the caller may change its memory meanwhile. False with bad_component when it cannot be stored.
 bool store_row(Metric metric, const float* row, std::size_t dim, float* stored, double& max_norm,
                std::int64_t& bad_component);
+
+// The same for a row that is stored elsewhere: as it is.
+void store_row_again(Metric metric, const float* row, std::size_t dim, float* stored, double& max_norm);
 
 // What max_row_norm starts from. The components of a unit vector are off by a relative 2^-24 each, so its norm is too.
 constexpr double initial_max_row_norm(Metric metric) { return metric == Metric::kCosine ? 1.0 + 1e-6 : 0.0; }

@@ -74,7 +74,7 @@ const float* checked_query(Metric metric, std::size_t dim, const float* query, S
 
 std::size_t report(const RowSpace& space, const float* query, const std::int64_t* const* id_pages,
                    const Candidate* best, std::size_t found, std::size_t considered, std::size_t wanted,
-                   Scratch& scratch, std::int64_t* ids, float* distances) {
+                   Scratch& scratch, StopWatch& watch, std::int64_t* ids, float* distances) {
   std::size_t competing = std::min(found, std::max(considered, wanted));
   while (competing > 0 && competing < found && best[competing].distance == best[competing - 1].distance) ++competing;
   const std::size_t dim = space.rows.dim;
@@ -82,6 +82,7 @@ std::size_t report(const RowSpace& space, const float* query, const std::int64_t
   std::vector<Hit>& hits = scratch.hits;
   hits.clear();
   for (std::size_t i = 0; i < competing; ++i) {
+    watch.passed(1);
     const std::uint32_t slot = best[i].slot;
     if (decoded != nullptr) space.decoder->decode(slot, decoded);
     const float* row = decoded != nullptr ? decoded : space.rows.row(slot);
@@ -97,6 +98,14 @@ std::size_t report(const RowSpace& space, const float* query, const std::int64_t
     distances[i] = hits[i].distance;
   }
   return count;
+}
+
+void check_source_slots(const std::int32_t* slots, std::int64_t count, std::int64_t linked) {
+  require(slots != nullptr || count == 0, "slots is NULL");
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (slots[i] >= 0 && slots[i] < linked) continue;
+    fail(PANVEC_INVALID_ARGUMENT, "slot " + std::to_string(slots[i]) + " of the source is not linked");
+  }
 }
 
 void exact_range(const RowSpace& space, ScratchPool& pool, std::int64_t from, std::int64_t to, const SlotSet& set,

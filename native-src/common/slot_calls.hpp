@@ -11,6 +11,7 @@
 #include "panvec_kernels.hpp"
 #include "scratch_pool.hpp"
 #include "status.hpp"
+#include "stop.hpp"
 #include "walk.hpp"
 
 namespace panvec {
@@ -72,7 +73,10 @@ const float* checked_query(Metric metric, std::size_t dim, const float* query, S
 // re-ranks.
 std::size_t report(const RowSpace& space, const float* query, const std::int64_t* const* id_pages,
                    const Candidate* best, std::size_t found, std::size_t considered, std::size_t wanted,
-                   Scratch& scratch, std::int64_t* ids, float* distances);
+                   Scratch& scratch, StopWatch& watch, std::int64_t* ids, float* distances);
+
+// Refuses slots that panvec_x_stage_from cannot take: those below `linked` have rows that do not change.
+void check_source_slots(const std::int32_t* slots, std::int64_t count, std::int64_t linked);
 
 // panvec_x_exact, panvec_x_exact_slots and panvec_x_row, complete.
 void exact_range(const RowSpace& space, ScratchPool& pool, std::int64_t from, std::int64_t to, const SlotSet& set,
@@ -84,13 +88,13 @@ void exact_slots(const RowSpace& space, ScratchPool& pool, const std::int32_t* s
 void copy_row(const RowSpace& space, std::int64_t slot, float* row);
 
 // Walks `graph` by `distance` with `ef` candidates. The best, ascending by rank, and how many. `linked` is the number
-// of slots in the graph; the graph must not be empty.
+// of slots in the graph; the graph must not be empty. `watch` counts distances.
 template <typename Graph, typename Distance>
 std::size_t walk_graph(const Graph& graph, const Distance& distance, const SlotVersion& version, std::int64_t linked,
-                       std::size_t ef, Scratch& scratch, const Candidate*& best) {
+                       std::size_t ef, Scratch& scratch, StopWatch& watch, const Candidate*& best) {
   // Beyond this, moving the tail of one ordered array costs more than two heaps.
   constexpr std::size_t largest_ordered_pool = 768;
-  Walk<Graph, Distance> walk(graph, distance, scratch);
+  Walk<Graph, Distance> walk(graph, distance, scratch, watch);
   if (ef <= largest_ordered_pool && version.admits_all(linked)) {
     const std::size_t found = walk.all(ef);
     best = scratch.candidates.data();
@@ -104,11 +108,13 @@ std::size_t walk_graph(const Graph& graph, const Distance& distance, const SlotV
 // The same over the float32 rows.
 template <typename Graph>
 std::size_t walk_rows(const Graph& graph, const RowSpace& space, const float* query, const SlotVersion& version,
-                      std::int64_t linked, std::size_t ef, Scratch& scratch, const Candidate*& best) {
+                      std::int64_t linked, std::size_t ef, Scratch& scratch, StopWatch& watch,
+                      const Candidate*& best) {
+  const RankingKernel kernel = space.kernel();
   if (space.metric == Metric::kL2) {
-    return walk_graph(graph, FloatRows<true>(space.rows, space.kernel(), query), version, linked, ef, scratch, best);
+    return walk_graph(graph, FloatRows<true>(space.rows, kernel, query), version, linked, ef, scratch, watch, best);
   }
-  return walk_graph(graph, FloatRows<false>(space.rows, space.kernel(), query), version, linked, ef, scratch, best);
+  return walk_graph(graph, FloatRows<false>(space.rows, kernel, query), version, linked, ef, scratch, watch, best);
 }
 
 }  // namespace panvec

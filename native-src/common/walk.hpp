@@ -20,6 +20,7 @@
 #include <cstring>
 
 #include "scratch_pool.hpp"
+#include "stop.hpp"
 
 namespace panvec {
 
@@ -31,9 +32,9 @@ struct Links {
 template <typename Graph, typename Distance>
 class Walk {
  public:
-  // The graph must not be empty.
-  Walk(const Graph& graph, const Distance& distance, Scratch& scratch)
-      : graph_(graph), distance_(distance), scratch_(scratch) {
+  // The graph must not be empty. `watch` counts distances; what it throws ends the walk.
+  Walk(const Graph& graph, const Distance& distance, Scratch& scratch, StopWatch& watch)
+      : graph_(graph), distance_(distance), scratch_(scratch), watch_(watch) {
     scratch_.visited.begin(graph.slots());
     if (scratch_.neighbours.size() < graph.max_degree()) scratch_.neighbours.resize(graph.max_degree());
   }
@@ -134,6 +135,7 @@ class Walk {
       for (bool moved = true; moved;) {
         moved = false;
         const Links links = graph_.links(best.slot, level);
+        watch_.passed(links.count);
         for (std::size_t i = 0; i < links.count; ++i) distance_.prefetch(links.first[i]);
         for (std::size_t i = 0; i < links.count; ++i) {
           const float distance = distance_(links.first[i]);
@@ -158,6 +160,7 @@ class Walk {
       count += scratch_.visited.visited(slot) ? 0 : 1;
       scratch_.visited.visit(slot);
     }
+    watch_.passed(count);
     const std::size_t ahead = distance_.ahead();
     for (std::size_t i = 0; i < std::min(ahead, count); ++i) distance_.prefetch(fresh[i]);
     for (std::size_t i = 0; i < count; ++i) {
@@ -169,6 +172,7 @@ class Walk {
   const Graph& graph_;
   const Distance& distance_;
   Scratch& scratch_;
+  StopWatch& watch_;
 };
 
 }  // namespace panvec

@@ -1,5 +1,7 @@
 #include "clustering.hpp"
 
+#include <algorithm>
+
 #include <faiss/Clustering.h>
 
 #include "parallel.hpp"
@@ -9,8 +11,8 @@ namespace panvec {
 
 void SlicedFlat::search(faiss::idx_t n, const float* x, faiss::idx_t k, float* distances, faiss::idx_t* labels,
                         const faiss::SearchParameters* parameters) const {
-  constexpr std::int64_t slice = 1024;
-  parallel_slices(n, slice, threads_, [&](std::int64_t begin, std::int64_t end, unsigned) {
+  const std::int64_t slice = rows_per_slice(static_cast<std::size_t>(ntotal) * static_cast<std::size_t>(d));
+  parallel_slices(n, slice, threads_, stop_, [&](std::int64_t begin, std::int64_t end, unsigned) {
     IndexFlat::search(end - begin, x + begin * d, k, distances + begin * k, labels + begin * k, parameters);
     // Without a label, split_clusters could look for a cluster to split for ever.
     for (std::int64_t i = begin * k; i < end * k; ++i) {
@@ -20,7 +22,7 @@ void SlicedFlat::search(faiss::idx_t n, const float* x, faiss::idx_t k, float* d
 }
 
 std::vector<float> k_means(const RowBatch& batch, std::size_t count, faiss::MetricType metric, int iterations,
-                           unsigned threads, std::uint64_t seed) {
+                           unsigned threads, std::uint64_t seed, const Stop& stop) {
   faiss::ClusteringParameters parameters;
   parameters.niter = iterations;
   parameters.spherical = metric == faiss::METRIC_INNER_PRODUCT;
@@ -29,8 +31,17 @@ std::vector<float> k_means(const RowBatch& batch, std::size_t count, faiss::Metr
   parameters.min_points_per_centroid = 1;
   parameters.max_points_per_centroid = static_cast<int>(batch.count / count + 1);
   faiss::Clustering clustering(static_cast<int>(batch.dim), static_cast<int>(count), parameters);
-  SlicedFlat index(batch.dim, metric, threads);
-  clustering.train(static_cast<faiss::idx_t>(batch.count), batch.rows, index);
+  SlicedFlat index(batch.dim, metric, threads, stop);
+  const auto rows = static_cast<faiss::idx_t>(batch.count);
+  if (stop.is_possible()) {
+    // In blocks of whole slices, enough of them for all threads: the same slices, and so the same centroids, as below.
+    const auto slices = static_cast<std::size_t>(4 * std::max(threads, 1u));
+    clustering.decode_block_size =
+        std::min(batch.count, slices * static_cast<std::size_t>(rows_per_slice(count * batch.dim)));
+    clustering.train_encoded(rows, reinterpret_cast<const std::uint8_t*>(batch.rows), &index, index);
+  } else {
+    clustering.train(rows, batch.rows, index);
+  }
   return std::move(clustering.centroids);
 }
 

@@ -20,11 +20,16 @@ float cut_off(float x) { return std::max(-Scaling::kLimit, std::min(x, Scaling::
 
 }  // namespace
 
-Scaling Scaling::for_rows(const float* rows, std::size_t components) {
+Scaling Scaling::for_rows(const float* rows, std::size_t components, const Stop& stop) {
   // Within it, squares neither overflow nor vanish, and a snapshot holds what FAISS itself would have written.
   constexpr int usual_exponent = 30;
   Scaling scaling;
-  const float greatest = greatest_magnitude(rows, components);
+  constexpr std::size_t block = std::size_t{1} << 20;
+  float greatest = 0;
+  for (std::size_t at = 0; at < components; at += block) {
+    stop.check();
+    greatest = std::max(greatest, greatest_magnitude(rows + at, std::min(block, components - at)));
+  }
   if (greatest == 0) return scaling;
   const int exponent = std::ilogb(greatest);
   if (std::abs(exponent) <= usual_exponent) return scaling;
@@ -52,10 +57,22 @@ void Scaling::undo(float* row, std::size_t components) const {
 
 ScalarCodec::ScalarCodec(std::size_t dim) : quantizer_(dim, faiss::ScalarQuantizer::QT_8bit) {}
 
-void ScalarCodec::train(const float* rows, std::size_t count, unsigned, std::uint64_t) {
-  quantizer_.train(count, rows);
-  coder_.reset(quantizer_.select_quantizer());
+void ScalarCodec::train(const float* rows, std::size_t count, unsigned, std::uint64_t, const Stop& stop) {
   const std::size_t dim = quantizer_.d;
+  // FAISS looks at the extremes of each component alone, so it makes of a row of the least and one of the greatest
+  // what it makes of all rows.
+  std::vector<float> extremes(rows, rows + dim);
+  extremes.insert(extremes.end(), rows, rows + dim);
+  StopWatch watch(stop, dim);
+  for (std::size_t row = 1; row < count; ++row) {
+    watch.passed(1);
+    for (std::size_t i = 0; i < dim; ++i) {
+      extremes[i] = std::min(extremes[i], rows[row * dim + i]);
+      extremes[dim + i] = std::max(extremes[dim + i], rows[row * dim + i]);
+    }
+  }
+  quantizer_.train(2, extremes.data());
+  coder_.reset(quantizer_.select_quantizer());
   const float* least = quantizer_.trained.data();
   const float* extent = least + dim;
   bases_.resize(dim);
@@ -94,9 +111,11 @@ ProductCodec::ProductCodec(std::size_t dim, std::size_t m, std::size_t bits) : q
 std::size_t ProductCodec::useful_rows() const { return kRowsPerCentroid * quantizer_.ksub; }
 
 // ProductQuantizer::train goes through the parts one after the other.
-void ProductCodec::train(const float* rows, std::size_t count, unsigned threads, std::uint64_t seed) {
+void ProductCodec::train(const float* rows, std::size_t count, unsigned threads, std::uint64_t seed,
+                         const Stop& stop) {
   const std::size_t dim = quantizer_.d, part_dim = quantizer_.dsub, centroids = quantizer_.ksub;
-  parallel_slices(static_cast<std::int64_t>(quantizer_.M), 1, threads, [&](std::int64_t part, std::int64_t, unsigned) {
+  const auto all_parts = static_cast<std::int64_t>(quantizer_.M);
+  parallel_slices(all_parts, 1, threads, stop, [&](std::int64_t part, std::int64_t, unsigned) {
     const auto m = static_cast<std::size_t>(part);
     std::vector<float> parts(count * part_dim);
     for (std::size_t i = 0; i < count; ++i) {
@@ -104,7 +123,7 @@ void ProductCodec::train(const float* rows, std::size_t count, unsigned threads,
     }
     constexpr int iterations = 25;  // as ProductQuantizer
     const std::vector<float> found =
-        k_means({parts.data(), count, part_dim}, centroids, faiss::METRIC_L2, iterations, 1, seed);
+        k_means({parts.data(), count, part_dim}, centroids, faiss::METRIC_L2, iterations, 1, seed, stop);
     quantizer_.set_params(found.data(), static_cast<int>(m));
   });
 }

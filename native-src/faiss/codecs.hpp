@@ -13,6 +13,7 @@
 
 #include "code_kernels.hpp"
 #include "panvec_kernels.hpp"
+#include "stop.hpp"
 
 namespace panvec {
 
@@ -24,7 +25,7 @@ class Scaling {
   static constexpr float kLimit = 0x1p50f;
 
   Scaling() = default;
-  static Scaling for_rows(const float* rows, std::size_t components);
+  static Scaling for_rows(const float* rows, std::size_t components, const Stop& stop);
 
   bool is_identity() const { return factor_ == 1.0f; }
   // `rows` themselves when nothing changes, otherwise a copy in `buffer`.
@@ -45,8 +46,11 @@ class Codec {
   virtual std::size_t memory_bytes() const = 0;
   // How many rows training makes use of.
   virtual std::size_t useful_rows() const = 0;
+  // What encoding a row costs, as so many multiplications of a BLAS.
+  virtual std::size_t products_per_row() const = 0;
   // On this thread and others, which need the stack of a BLAS.
-  virtual void train(const float* rows, std::size_t count, unsigned threads, std::uint64_t seed) = 0;
+  virtual void train(const float* rows, std::size_t count, unsigned threads, std::uint64_t seed,
+                     const Stop& stop) = 0;
   virtual void encode(const float* row, std::uint8_t* code) const = 0;
   virtual void decode(const std::uint8_t* code, float* row) const = 0;
 };
@@ -62,7 +66,8 @@ class ScalarCodec final : public Codec {
            (quantizer_.trained.capacity() + bases_.capacity() + steps_.capacity()) * sizeof(float);
   }
   std::size_t useful_rows() const override { return 100000; }  // as IndexIVFScalarQuantizer
-  void train(const float* rows, std::size_t count, unsigned threads, std::uint64_t seed) override;
+  std::size_t products_per_row() const override { return 8 * quantizer_.d; }
+  void train(const float* rows, std::size_t count, unsigned threads, std::uint64_t seed, const Stop& stop) override;
   void encode(const float* row, std::uint8_t* code) const override { coder_->encode_vector(row, code); }
   void decode(const std::uint8_t* code, float* row) const override { coder_->decode_vector(code, row); }
 
@@ -114,7 +119,8 @@ class ProductCodec final : public Codec {
     return sizeof(ProductCodec) + quantizer_.centroids.capacity() * sizeof(float);
   }
   std::size_t useful_rows() const override;
-  void train(const float* rows, std::size_t count, unsigned threads, std::uint64_t seed) override;
+  std::size_t products_per_row() const override { return 4 * quantizer_.ksub * quantizer_.d; }
+  void train(const float* rows, std::size_t count, unsigned threads, std::uint64_t seed, const Stop& stop) override;
   void encode(const float* row, std::uint8_t* code) const override { quantizer_.compute_code(row, code); }
   void decode(const std::uint8_t* code, float* row) const override { quantizer_.decode(code, row); }
 

@@ -132,17 +132,31 @@ std::int32_t panvec_faiss_stage(panvec_faiss* index, std::int64_t first_slot, co
   });
 }
 
+std::int32_t panvec_faiss_stage_from(panvec_faiss* index, std::int64_t first_slot, const panvec_faiss* source,
+                                     const std::int32_t* slots, std::int64_t count, char* error,
+                                     std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] { index->index.stage_from(first_slot, source->index, slots, count); });
+}
+
 std::int32_t panvec_faiss_train(panvec_faiss* index, std::int32_t nlist, const float* sample, const std::int32_t* slots,
-                                std::int64_t sample_count, std::int32_t threads, std::int64_t* bad_row,
-                                std::int32_t* bad_component, char* error, std::int32_t error_capacity) {
+                                std::int64_t sample_count, std::int32_t threads, const std::int32_t* stop,
+                                std::int64_t nanos_left, std::int64_t* bad_row, std::int32_t* bad_component,
+                                char* error, std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
-    index->index.train(nlist, sample, slots, sample_count, threads_of(threads), bad_row, bad_component);
+    const Stop limit(stop, nanos_left);
+    index->index.train(nlist, sample, slots, sample_count, threads_of(threads), limit, bad_row, bad_component);
   });
 }
 
-std::int32_t panvec_faiss_encode(panvec_faiss* index, std::int64_t end, std::int32_t threads, char* error,
-                                 std::int32_t error_capacity) {
-  return guarded(error, error_capacity, [&] { index->index.encode(end, threads_of(threads)); });
+std::int32_t panvec_faiss_train_like(panvec_faiss* index, const panvec_faiss* source, char* error,
+                                     std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] { index->index.train_like(source->index); });
+}
+
+std::int32_t panvec_faiss_encode(panvec_faiss* index, std::int64_t end, std::int32_t threads, const std::int32_t* stop,
+                                 std::int64_t nanos_left, char* error, std::int32_t error_capacity) {
+  return guarded(error, error_capacity,
+                 [&] { index->index.encode(end, threads_of(threads), Stop(stop, nanos_left)); });
 }
 
 std::int32_t panvec_faiss_link(panvec_faiss* index, std::int64_t first_slot, std::int64_t count, std::int32_t threads,
@@ -157,11 +171,11 @@ std::int32_t panvec_faiss_search(const panvec_faiss* index, std::int64_t slot_co
                                  const std::uint64_t* const* dead_pages, const std::int64_t* const* id_pages,
                                  const std::uint64_t* filter, const float* query, std::int32_t k,
                                  std::int32_t ef_search, std::int32_t nprobe, std::int32_t refine_factor,
-                                 std::int64_t* ids, float* distances, std::int32_t* count, char* error,
-                                 std::int32_t error_capacity) {
+                                 const std::int32_t* stop, std::int64_t nanos_left, std::int64_t* ids,
+                                 float* distances, std::int32_t* count, char* error, std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
     index->index.search({slot_count, {dead_pages, filter}}, id_pages, query, k, {ef_search, nprobe, refine_factor},
-                        {ids, distances, count});
+                        Stop(stop, nanos_left), {ids, distances, count});
   });
 }
 

@@ -31,9 +31,16 @@
 // Allocations, on whatever thread, fail once the countdown has run out; below zero there is none.
 
 namespace {
+constexpr std::int64_t kNoStop = std::numeric_limits<std::int64_t>::max();
 std::atomic<std::int64_t> allocations_left{-1};
+// Set by the allocation with which this countdown runs out: a stop in the middle of a call.
+std::atomic<std::int64_t> allocations_until_stop{kNoStop};
+std::int32_t stop_by_allocation = 0;
 
 void* allocate(std::size_t bytes) {
+  if (allocations_until_stop.fetch_sub(1, std::memory_order_relaxed) == 0) {
+    __atomic_store_n(&stop_by_allocation, 1, __ATOMIC_RELAXED);
+  }
   if (allocations_left.load(std::memory_order_relaxed) >= 0 && allocations_left.fetch_sub(1) <= 0) {
     allocations_left.store(0);
     throw std::bad_alloc();
@@ -58,6 +65,7 @@ namespace {
 
 constexpr std::uint32_t kSeed = 20261121;
 constexpr std::int64_t kSlotsPerPage = 32768;
+constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
 
 char error_text[512];
 
@@ -139,7 +147,7 @@ class Index {
     const auto count = static_cast<std::int64_t>(rows.size() / dim_);
     reserve(slot_count_ + count);
     stage(rows);
-    ok(panvec_faiss_encode(handle(), slot_count_ + count, threads, error_text, sizeof error_text));
+    ok(panvec_faiss_encode(handle(), slot_count_ + count, threads, nullptr, kForever, error_text, sizeof error_text));
     std::int64_t linked = 0;
     ok(panvec_faiss_link(handle(), slot_count_, count, threads, nullptr, 0, &linked, error_text, sizeof error_text));
     CHECK_EQUAL(count, linked);
@@ -158,15 +166,15 @@ class Index {
     if (!type_.trained) return;
     std::int64_t row;
     std::int32_t component;
-    ok(panvec_faiss_train(handle(), nlist, nullptr, nullptr, slot_count_, threads, &row, &component, error_text,
-                          sizeof error_text));
+    ok(panvec_faiss_train(handle(), nlist, nullptr, nullptr, slot_count_, threads, nullptr, kForever, &row, &component,
+                          error_text, sizeof error_text));
     CHECK_EQUAL(slot_count_, panvec_faiss_backlog(handle()));
     catch_up(threads);
   }
 
   void catch_up(std::int32_t threads = 1) {
     std::int64_t linked = -1;
-    ok(panvec_faiss_encode(handle(), slot_count_, threads, error_text, sizeof error_text));
+    ok(panvec_faiss_encode(handle(), slot_count_, threads, nullptr, kForever, error_text, sizeof error_text));
     ok(panvec_faiss_link(handle(), slot_count_, 0, threads, nullptr, 0, &linked, error_text, sizeof error_text));
     CHECK_EQUAL(std::int64_t{0}, linked);
     CHECK_EQUAL(std::int64_t{0}, panvec_faiss_backlog(handle()));
@@ -216,8 +224,8 @@ Hits search(const Index& index, const float* query, std::int32_t k, const Width&
   std::vector<float> distances(static_cast<std::size_t>(k));
   std::int32_t count = -1;
   ok(panvec_faiss_search(index.handle(), index.slots(), index.dead_pages(), index.id_pages(), filter, query, k,
-                         width.ef_search, width.nprobe, width.refine_factor, ids.data(), distances.data(), &count,
-                         error_text, sizeof error_text));
+                         width.ef_search, width.nprobe, width.refine_factor, nullptr, kForever, ids.data(),
+                         distances.data(), &count, error_text, sizeof error_text));
   CHECK(count >= 0 && count <= k);
   Hits hits;
   for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) hits.emplace_back(distances[i], ids[i]);
@@ -399,7 +407,7 @@ void a_version_hides_later_slots() {
       float distances[10];
       std::int32_t count = -1;
       ok(panvec_faiss_search(index.handle(), visible, nullptr, index.id_pages(), nullptr, query.data(), 10, 64, 4, 4,
-                             ids, distances, &count, error_text, sizeof error_text));
+                             nullptr, kForever, ids, distances, &count, error_text, sizeof error_text));
       CHECK(count <= std::min<std::int64_t>(10, visible));
       CHECK((count > 0) == (visible > 0));
       for (std::int32_t i = 0; i < count; ++i) CHECK(ids[i] > Index::id_of(visible));
@@ -494,8 +502,8 @@ void an_untrained_index_counts_and_catches_up() {
     CHECK(exact(index, query.data(), 10) == brute_force(index, query, 10));
     std::int64_t row;
     std::int32_t component;
-    ok(panvec_faiss_train(index.handle(), 16, nullptr, nullptr, 2000, 2, &row, &component, error_text,
-                          sizeof error_text));
+    ok(panvec_faiss_train(index.handle(), 16, nullptr, nullptr, 2000, 2, nullptr, kForever, &row, &component,
+                          error_text, sizeof error_text));
     CHECK_EQUAL(1, panvec_faiss_is_trained(index.handle()));
     CHECK_EQUAL(type.lists ? 16 : 0, panvec_faiss_nlist(index.handle()));
     CHECK(search(index, query.data(), 10).empty());
@@ -506,7 +514,7 @@ void an_untrained_index_counts_and_catches_up() {
     // New rows come in before it has caught up; always asked to give way.
     index.reserve(2300);
     index.stage(clustered(300, dim, random));
-    ok(panvec_faiss_encode(index.handle(), 2300, 2, error_text, sizeof error_text));
+    ok(panvec_faiss_encode(index.handle(), 2300, 2, nullptr, kForever, error_text, sizeof error_text));
     const std::int32_t yield = 1;
     std::int64_t done = 0;
     int calls = 0;
@@ -536,8 +544,8 @@ void an_index_may_be_trained_on_a_sample_first() {
       const std::vector<float> sample = clustered(9000, dim, random);
       std::int64_t row;
       std::int32_t component;
-      ok(panvec_faiss_train(index.handle(), 8, sample.data(), nullptr, 9000, 2, &row, &component, error_text,
-                            sizeof error_text));
+      ok(panvec_faiss_train(index.handle(), 8, sample.data(), nullptr, 9000, 2, nullptr, kForever, &row, &component,
+                            error_text, sizeof error_text));
       CHECK_EQUAL(std::int64_t{0}, panvec_faiss_backlog(index.handle()));
       const std::vector<float> rows = clustered(300, dim, random);
       for (std::size_t at = 0; at < 300; at += 15) index.add(some(rows, at, at + 15, dim));
@@ -710,8 +718,8 @@ void an_empty_index_answers_nothing() {
     float distance;
     std::int32_t count = 0;
     CHECK_EQUAL(PANVEC_INVALID_VECTOR,
-                panvec_faiss_search(index.handle(), 0, nullptr, index.id_pages(), nullptr, bad, 1, 10, 1, 1, &id,
-                                    &distance, &count, error_text, sizeof error_text));
+                panvec_faiss_search(index.handle(), 0, nullptr, index.id_pages(), nullptr, bad, 1, 10, 1, 1, nullptr,
+                                    kForever, &id, &distance, &count, error_text, sizeof error_text));
     CHECK_EQUAL(std::string("query: component 1 is NaN"), std::string(error_text));
   }
 }
@@ -747,8 +755,9 @@ void bad_rows_are_named_and_change_nothing() {
     Index untrained(PANVEC_COSINE, dim, type);
     std::vector<float> sample = clustered(2000, dim, random);
     sample[1500 * dim] = std::numeric_limits<float>::quiet_NaN();
-    CHECK_EQUAL(PANVEC_INVALID_VECTOR, panvec_faiss_train(untrained.handle(), 2, sample.data(), nullptr, 2000, 2, &row,
-                                                          &component, error_text, sizeof error_text));
+    CHECK_EQUAL(PANVEC_INVALID_VECTOR, panvec_faiss_train(untrained.handle(), 2, sample.data(), nullptr, 2000, 2,
+                                                          nullptr, kForever, &row, &component, error_text,
+                                                          sizeof error_text));
     CHECK_EQUAL(std::int64_t{1500}, row);
     CHECK_EQUAL(0, panvec_faiss_is_trained(untrained.handle()));
   }
@@ -767,7 +776,7 @@ void slots_can_be_staged_again() {
       index.train(4);
       index.reserve(800);
       index.stage(gaussian(120, dim, random));
-      ok(panvec_faiss_encode(index.handle(), 720, 1, error_text, sizeof error_text));
+      ok(panvec_faiss_encode(index.handle(), 720, 1, nullptr, kForever, error_text, sizeof error_text));
       // The batch was given up; another one takes its slots.
       index.add(some(rows, 0, 90, dim));
       const Hits found = search(index, rows.data(), 2, {50, 4, 50});
@@ -782,9 +791,9 @@ void too_few_rows_and_wrong_order_are_refused() {
   std::int64_t row;
   std::int32_t component;
   const auto refused = [&](Index& index, std::int32_t nlist, std::int64_t count, const std::string& text) {
-    CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_faiss_train(index.handle(), nlist, nullptr, nullptr, count, 1, &row,
-                                                            &component,
-                                                            error_text, sizeof error_text));
+    CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_faiss_train(index.handle(), nlist, nullptr, nullptr, count, 1, nullptr,
+                                                            kForever, &row, &component, error_text,
+                                                            sizeof error_text));
     CHECK_EQUAL(text, std::string(error_text));
   };
   for (const Type& type : kTypes) {
@@ -889,11 +898,13 @@ void a_lack_of_memory_is_survived_anywhere() {
     };
     if (type.trained) {
       insist([&] {
-        return panvec_faiss_train(index.handle(), 6, nullptr, nullptr, 400, 2, &row, &component, error_text,
-                                  sizeof error_text);
+        return panvec_faiss_train(index.handle(), 6, nullptr, nullptr, 400, 2, nullptr, kForever, &row, &component,
+                                  error_text, sizeof error_text);
       });
     }
-    insist([&] { return panvec_faiss_encode(index.handle(), 400, 2, error_text, sizeof error_text); });
+    insist([&] {
+      return panvec_faiss_encode(index.handle(), 400, 2, nullptr, kForever, error_text, sizeof error_text);
+    });
     insist([&] {
       return panvec_faiss_link(index.handle(), 400, 0, 2, nullptr, 0, &linked, error_text, sizeof error_text);
     });
@@ -901,7 +912,7 @@ void a_lack_of_memory_is_survived_anywhere() {
     CHECK(mean_recall(index, later, 5, {60, 6, 20}) >= 0.9);
     // New slots that fail are used up; they lead nowhere wrong.
     index.stage(later);
-    ok(panvec_faiss_encode(index.handle(), 440, 2, error_text, sizeof error_text));
+    ok(panvec_faiss_encode(index.handle(), 440, 2, nullptr, kForever, error_text, sizeof error_text));
     std::int64_t done = 0;
     for (std::int64_t allowed = 3; done < 40; allowed += 9) {
       allocations_left.store(allowed);
@@ -918,8 +929,8 @@ void a_lack_of_memory_is_survived_anywhere() {
     float distances[5];
     std::int32_t count;
     insist([&] {
-      return panvec_faiss_search(index.handle(), 440, nullptr, index.id_pages(), nullptr, rows.data(), 5, 60, 6, 4, ids,
-                                 distances, &count, error_text, sizeof error_text);
+      return panvec_faiss_search(index.handle(), 440, nullptr, index.id_pages(), nullptr, rows.data(), 5, 60, 6, 4,
+                                 nullptr, kForever, ids, distances, &count, error_text, sizeof error_text);
     });
     CHECK_EQUAL(5, count);
     index.add(clustered(200, dim, random), 4);
@@ -984,7 +995,7 @@ void searches_run_beside_writing() {
         __atomic_sub_fetch(&waiting, 1, __ATOMIC_RELAXED);
         const std::int64_t visible = published.load();
         CHECK_EQUAL(PANVEC_OK, panvec_faiss_search(index, visible, nullptr, &id_page, nullptr, query.data(), 10, 40, 4,
-                                                   4, found_ids, distances, &count, nullptr, 0));
+                                                   4, nullptr, kForever, found_ids, distances, &count, nullptr, 0));
         CHECK(count <= std::min<std::int64_t>(10, visible));
         for (std::int32_t i = 0; i < count; ++i) {
           CHECK(found_ids[i] >= 0 && found_ids[i] < visible);
@@ -1013,11 +1024,12 @@ void searches_run_beside_writing() {
       std::int64_t row;
       std::int32_t component;
       if (type.trained && first == batches / 2 * batch) {
-        CHECK_EQUAL(PANVEC_OK, panvec_faiss_train(index, 10, nullptr, nullptr, first, 2, &row, &component, nullptr, 0));
+        CHECK_EQUAL(PANVEC_OK, panvec_faiss_train(index, 10, nullptr, nullptr, first, 2, nullptr, kForever, &row,
+                                                  &component, nullptr, 0));
       }
       CHECK_EQUAL(PANVEC_OK, panvec_faiss_stage(index, first, &rows[static_cast<std::size_t>(first) * dim], batch, &row,
                                                 &component, nullptr, 0));
-      CHECK_EQUAL(PANVEC_OK, panvec_faiss_encode(index, first + batch, 2, nullptr, 0));
+      CHECK_EQUAL(PANVEC_OK, panvec_faiss_encode(index, first + batch, 2, nullptr, kForever, nullptr, 0));
       for (std::int64_t done = 0; done < batch;) {
         std::int64_t linked = 0;
         {
@@ -1063,8 +1075,8 @@ void only_the_slots_named_are_trained_on() {
     index.add(rows);
     std::int64_t row;
     std::int32_t component;
-    ok(panvec_faiss_train(index.handle(), 0, nullptr, slots.data(), static_cast<std::int64_t>(slots.size()), 2, &row,
-                          &component, error_text, sizeof error_text));
+    ok(panvec_faiss_train(index.handle(), 0, nullptr, slots.data(), static_cast<std::int64_t>(slots.size()), 2,
+                          nullptr, kForever, &row, &component, error_text, sizeof error_text));
     CHECK_EQUAL(1, panvec_faiss_keeps_rows(index.handle()));
     index.catch_up();
     CHECK_EQUAL(0, panvec_faiss_keeps_rows(index.handle()));
@@ -1170,6 +1182,503 @@ void callers_need_little_stack() {
 #endif
 }
 
+struct Limit {
+  const std::int32_t* stop;
+  std::int64_t nanos_left;
+};
+
+constexpr std::int32_t kStopped = 1;
+constexpr std::int32_t kNotStopped = 0;
+constexpr Limit kAtOnce[] = {{&kStopped, kForever}, {nullptr, 0}, {nullptr, -1}, {&kNotStopped, 0},
+                             {nullptr, std::numeric_limits<std::int64_t>::min()}};
+constexpr Limit kNever[] = {{&kNotStopped, kForever}, {nullptr, kForever - 1}, {&kNotStopped, kForever / 2}};
+
+// In nanoseconds.
+template <typename Run>
+std::int64_t time_of(Run&& run) {
+  const auto start = std::chrono::steady_clock::now();
+  run();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start).count();
+}
+
+template <typename Run>
+std::int64_t least_time(Run&& run) {
+  std::int64_t least = kForever;
+  for (int i = 0; i < 5; ++i) least = std::min(least, time_of(run));
+  return least;
+}
+
+std::int32_t limited_search(const Index& index, const float* query, const Limit& limit, Hits& hits) {
+  std::int64_t ids[10];
+  float distances[10];
+  std::int32_t count = -1;
+  const std::int32_t status = panvec_faiss_search(
+      index.handle(), index.slots(), index.dead_pages(), index.id_pages(), nullptr, query, 10, 6000, 64, 4,
+      limit.stop, limit.nanos_left, ids, distances, &count, error_text, sizeof error_text);
+  CHECK(count >= 0);
+  hits.clear();
+  for (std::int32_t i = 0; i < count; ++i) hits.emplace_back(distances[i], ids[i]);
+  return status;
+}
+
+void a_search_ends_when_asked() {
+  std::mt19937 random(kSeed + 40);
+  constexpr std::size_t dim = 128;
+  for (const Type& type : kTypes) {
+    Options options;
+    options.ef_construction = 40;
+    options.pq_bits = 4;
+    Index index(PANVEC_L2, dim, type, options);
+    index.add(clustered(6000, dim, random), 2);
+    index.train(32, 2);
+    const std::vector<float> query = clustered(1, dim, random);
+    const Hits all = search(index, query.data(), 10, {6000, 64, 4});
+    Hits hits;
+    for (const Limit& limit : kAtOnce) {
+      CHECK_EQUAL(PANVEC_STOPPED, limited_search(index, query.data(), limit, hits));
+      CHECK(hits.empty());
+      CHECK_EQUAL(std::string("stopped"), std::string(error_text));
+    }
+    for (const Limit& limit : kNever) {
+      CHECK_EQUAL(PANVEC_OK, limited_search(index, query.data(), limit, hits));
+      CHECK(hits == all);
+    }
+    // Begun in time, and too long.
+    const std::int64_t whole =
+        least_time([&] { CHECK_EQUAL(PANVEC_OK, limited_search(index, query.data(), kNever[0], hits)); });
+    // Several times: a machine with other work to do may have been slow when the time was taken.
+    bool stopped = false;
+    for (int i = 0; i < 10 && !stopped; ++i) {
+      stopped = limited_search(index, query.data(), {nullptr, whole / 10}, hits) == PANVEC_STOPPED;
+    }
+    CHECK(stopped);
+    CHECK(hits.empty());
+    const std::vector<float> bad(dim, std::numeric_limits<float>::quiet_NaN());
+    CHECK_EQUAL(PANVEC_INVALID_VECTOR, limited_search(index, bad.data(), kAtOnce[0], hits));
+    CHECK(search(index, query.data(), 10, {6000, 64, 4}) == all);
+  }
+}
+
+// All distances, by slot.
+std::vector<float> all_distances(const Index& index, const float* query) {
+  std::vector<float> distances(static_cast<std::size_t>(index.slots()));
+  for (const auto& hit : exact(index, query, static_cast<std::int32_t>(index.slots()))) {
+    distances[static_cast<std::size_t>((1000000 - hit.second) / 7)] = hit.first;
+  }
+  return distances;
+}
+
+std::int32_t limited_train(const Index& index, std::int32_t nlist, std::int32_t threads, const Limit& limit) {
+  std::int64_t row;
+  std::int32_t component;
+  return panvec_faiss_train(index.handle(), nlist, nullptr, nullptr, index.slots(), threads, limit.stop,
+                            limit.nanos_left, &row, &component, error_text, sizeof error_text);
+}
+
+std::int32_t limited_encode(const Index& index, std::int32_t threads, const Limit& limit) {
+  return panvec_faiss_encode(index.handle(), index.slots(), threads, limit.stop, limit.nanos_left, error_text,
+                             sizeof error_text);
+}
+
+template <typename Run>
+std::int64_t allocations_of(Run&& run) {
+  allocations_until_stop.store(kNoStop);
+  run();
+  return kNoStop - allocations_until_stop.exchange(kNoStop);
+}
+
+// The status of call(limit) that is stopped in its course. `late`: how many allocations followed.
+template <typename Call>
+std::int32_t stopped_after(std::int64_t allocations, std::int64_t& late, Call&& call) {
+  __atomic_store_n(&stop_by_allocation, 0, __ATOMIC_RELAXED);
+  allocations_until_stop.store(allocations);
+  const std::int32_t status = call(Limit{&stop_by_allocation, kForever});
+  late = -1 - allocations_until_stop.exchange(kNoStop);
+  return status;
+}
+
+void training_and_encoding_end_when_asked() {
+  std::mt19937 random(kSeed + 41);
+  constexpr std::size_t dim = 32, count = 9000;
+  constexpr std::int32_t nlist = 40;
+  const std::vector<float> rows = clustered(count, dim, random);
+  const std::vector<float> queries = clustered(5, dim, random);
+  for (const Type& type : kTypes) {
+    if (!type.trained) continue;
+    for (const std::int32_t metric : {PANVEC_L2, PANVEC_COSINE}) {
+      Options options;
+      options.keep_vectors = 0;
+      options.ef_construction = 20;
+      Index never_asked(metric, dim, type, options), asked(metric, dim, type, options);
+      never_asked.add(rows);
+      asked.add(rows);
+      const std::int64_t memory = panvec_faiss_memory_bytes(asked.handle());
+      const auto untrained = [&] {
+        CHECK_EQUAL(0, panvec_faiss_is_trained(asked.handle()));
+        CHECK_EQUAL(0, panvec_faiss_nlist(asked.handle()));
+        CHECK_EQUAL(1, panvec_faiss_keeps_rows(asked.handle()));
+        CHECK_EQUAL(memory, panvec_faiss_memory_bytes(asked.handle()));
+        CHECK(asked.row(count - 1) == never_asked.row(count - 1));
+      };
+      for (const Limit& limit : kAtOnce) {
+        CHECK_EQUAL(PANVEC_STOPPED, limited_train(asked, nlist, 1, limit));
+        untrained();
+      }
+      CHECK_EQUAL(PANVEC_OK, limited_encode(asked, 1, kAtOnce[0]));  // there is nothing to do
+      const bool has_centroids = type.lists || type.number == PANVEC_FAISS_PQ;
+      const std::int64_t steps = allocations_of(
+          [&] { CHECK_EQUAL(PANVEC_OK, limited_train(never_asked, nlist, 1, {nullptr, kForever})); });
+      for (const int quarter : {0, 1, 2, 3}) {
+        if (quarter > 1 && !has_centroids) break;  // what comes last cannot be stopped
+        std::int64_t late = 0;
+        CHECK_EQUAL(PANVEC_STOPPED, stopped_after(steps * quarter / 4, late, [&](const Limit& limit) {
+                      return limited_train(asked, nlist, 1, limit);
+                    }));
+        // Fewer than it takes to look at all rows once.
+        CHECK(late < static_cast<std::int64_t>(count / 1024));
+        untrained();
+      }
+      // A limit that is not reached changes nothing of what is learnt, nor do threads.
+      CHECK_EQUAL(PANVEC_OK, limited_train(asked, nlist, 2, kNever[2]));
+      for (const Limit& limit : kAtOnce) CHECK_EQUAL(PANVEC_STOPPED, limited_encode(asked, 1, limit));
+      const std::int64_t encoding = allocations_of(
+          [&] { CHECK_EQUAL(PANVEC_OK, limited_encode(never_asked, 1, {nullptr, kForever})); });
+      for (const int half : {0, 1}) {
+        if (!has_centroids) break;  // nothing is allocated on the way
+        std::int64_t late = 0;
+        CHECK_EQUAL(PANVEC_STOPPED, stopped_after(encoding * half / 2, late, [&](const Limit& limit) {
+                      return limited_encode(asked, 1, limit);
+                    }));
+      }
+      never_asked.catch_up();
+      asked.catch_up();
+      CHECK_EQUAL(type.lossy ? 0 : 1, panvec_faiss_keeps_rows(asked.handle()));
+      for (std::size_t i = 0; i < 5; ++i) {
+        CHECK(all_distances(asked, &queries[i * dim]) == all_distances(never_asked, &queries[i * dim]));
+        if (!type.graph) CHECK(search(asked, &queries[i * dim], 20) == search(never_asked, &queries[i * dim], 20));
+      }
+    }
+  }
+}
+
+void work_is_stopped_by_another_thread() {
+  std::mt19937 random(kSeed + 42);
+  constexpr std::size_t dim = 16, count = 4000;
+  const std::vector<float> rows = clustered(count, dim, random);
+  for (const Type& type : kTypes) {
+    if (!type.trained) continue;
+    Index index(PANVEC_L2, dim, type);
+    index.add(rows, 2);
+    std::int32_t stop = 0;
+    std::atomic<bool> begun{false};
+    std::thread other([&] {
+      while (!begun.load()) std::this_thread::yield();
+      __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    });
+    begun.store(true);
+    // Whether it is stopped at once, half-way or too late: never in between.
+    const std::int32_t status = limited_train(index, 16, 2, {&stop, kForever});
+    other.join();
+    CHECK(status == PANVEC_OK || status == PANVEC_STOPPED);
+    CHECK_EQUAL(status == PANVEC_OK ? 1 : 0, panvec_faiss_is_trained(index.handle()));
+    if (status == PANVEC_STOPPED) CHECK_EQUAL(PANVEC_OK, limited_train(index, 16, 2, kNever[0]));
+  }
+}
+
+std::vector<std::int32_t> shuffled_slots(std::int64_t count, std::mt19937& random) {
+  std::vector<std::int32_t> slots(static_cast<std::size_t>(count));
+  std::iota(slots.begin(), slots.end(), 0);
+  std::shuffle(slots.begin(), slots.end(), random);
+  return slots;
+}
+
+std::int32_t stage_from(const Index& index, std::int64_t first, const Index& source, const std::int32_t* slots,
+                        std::int64_t count) {
+  return panvec_faiss_stage_from(index.handle(), first, source.handle(), slots, count, error_text, sizeof error_text);
+}
+
+std::int32_t train_like(const Index& index, const Index& source) {
+  return panvec_faiss_train_like(index.handle(), source.handle(), error_text, sizeof error_text);
+}
+
+// Takes over slots in blocks of odd sizes, each linked before the next when `at_once` is false.
+void take_over(Index& index, const Index& source, const std::vector<std::int32_t>& slots, bool at_once,
+               std::mt19937& random) {
+  const auto count = static_cast<std::int64_t>(slots.size());
+  const std::int64_t first = index.slots();
+  index.reserve(first + count);
+  std::int64_t linked_end = first;
+  for (std::int64_t at = 0; at < count;) {
+    const std::int64_t block = std::min<std::int64_t>(count - at, static_cast<std::int64_t>(random() % 300));
+    ok(stage_from(index, first + at, source, &slots[static_cast<std::size_t>(at)], block));
+    at += block;
+    if (at_once && at < count) continue;
+    ok(panvec_faiss_encode(index.handle(), first + at, 2, nullptr, kForever, error_text, sizeof error_text));
+    while (linked_end < first + at) {
+      std::int64_t linked = 0;
+      ok(panvec_faiss_link(index.handle(), linked_end, first + at - linked_end, 2, nullptr, 0, &linked, error_text,
+                           sizeof error_text));
+      linked_end += linked;
+    }
+  }
+  index.publish(count);
+}
+
+void slots_of_another_index_are_taken_over_bit_for_bit() {
+  std::mt19937 random(kSeed + 43);
+  constexpr std::size_t dim = 24;
+  for (const Type& type : kTypes) {
+    for (const std::int32_t metric : {PANVEC_L2, PANVEC_COSINE, PANVEC_DOT}) {
+      for (const std::int32_t keep_vectors : {1, 0}) {
+        if (keep_vectors == 0 && !type.lossy) continue;
+        Options options;
+        options.keep_vectors = keep_vectors;
+        options.pq_bits = metric == PANVEC_COSINE ? 6 : 8;
+        Index source(metric, dim, type, options);
+        options.seed = 7;
+        options.m = 12;
+        Index index(metric, dim, type, options);
+        std::vector<float> rows = clustered(2000, dim, random);
+        for (std::size_t i = 0; i < 2000; ++i) rows[i * dim] *= static_cast<float>(1 + i % 5);
+        source.add(rows, 2);
+        source.train(20, 2);
+        source.add(clustered(100, dim, random), 2);
+        const bool codes = type.lossy && keep_vectors == 0;
+        CHECK_EQUAL(codes ? 0 : 1, panvec_faiss_keeps_rows(source.handle()));
+        if (codes) {
+          ok(train_like(index, source));
+          CHECK_EQUAL(1, panvec_faiss_is_trained(index.handle()));
+          CHECK_EQUAL(0, panvec_faiss_keeps_rows(index.handle()));
+          CHECK_EQUAL(panvec_faiss_nlist(source.handle()), panvec_faiss_nlist(index.handle()));
+        }
+        std::vector<std::int32_t> slots = shuffled_slots(2100, random);
+        slots.resize(1600);
+        // Searches of the source go on.
+        std::atomic<bool> done{false};
+        std::atomic<int> wrong{0};
+        const std::vector<float> query = clustered(1, dim, random);
+        const Hits before = search(source, query.data(), 10);
+        std::thread searcher([&] {
+          while (!done.load()) wrong.fetch_add(search(source, query.data(), 10) == before ? 0 : 1);
+        });
+        take_over(index, source, slots, metric == PANVEC_L2, random);
+        done.store(true);
+        searcher.join();
+        CHECK_EQUAL(0, wrong.load());
+        if (!codes) {
+          for (std::size_t i = 0; i < slots.size(); ++i) {
+            CHECK(index.row(static_cast<std::int64_t>(i)) == source.row(slots[i]));
+          }
+          index.train(20, 2);
+        }
+        // Rows of a user follow, beside codes that were taken over.
+        const std::vector<float> more = clustered(150, dim, random);
+        const std::int64_t first_late = source.slots();
+        source.add(more, 2);
+        for (std::int32_t i = 0; i < 150; ++i) slots.push_back(static_cast<std::int32_t>(first_late) + i);
+        index.add(some(more, 0, 100, dim), 2);
+        index.add(some(more, 100, 150, dim), 2);
+        double found = 0;
+        for (int i = 0; i < 10; ++i) {
+          const std::vector<float> q = clustered(1, dim, random);
+          const std::vector<float> of_source = all_distances(source, q.data());
+          const std::vector<float> of_index = all_distances(index, q.data());
+          for (std::size_t j = 0; j < slots.size(); ++j) {
+            CHECK_EQUAL(of_source[static_cast<std::size_t>(slots[j])], of_index[j]);
+          }
+          if (!codes) CHECK(exact(index, q.data(), 20) == brute_force(index, q, 20));
+          found += recall(exact(index, q.data(), 10), search(index, q.data(), 10, {300, 20, 20})) / 10;
+        }
+        if (found < 0.85) {
+          panvec::check::failed(__FILE__, __LINE__, where(type, metric, dim) + ": " + std::to_string(found));
+        }
+      }
+    }
+  }
+}
+
+void codes_and_rows_are_staged_in_any_order() {
+  std::mt19937 random(kSeed + 44);
+  constexpr std::size_t dim = 16;
+  for (const Type& type : kTypes) {
+    if (!type.lossy) continue;
+    Options options;
+    options.keep_vectors = 0;
+    options.pq_bits = 6;
+    Index source(PANVEC_L2, dim, type, options), index(PANVEC_L2, dim, type, options);
+    const std::vector<float> rows = clustered(800, dim, random);
+    source.add(rows, 2);
+    source.train(10, 2);
+    ok(train_like(index, source));
+    index.reserve(1000);
+    std::vector<std::int32_t> slots(800);
+    std::iota(slots.begin(), slots.end(), 0);
+    const auto stage_rows = [&](std::int64_t at, std::size_t from, std::size_t to) {
+      std::int64_t row;
+      std::int32_t component;
+      ok(panvec_faiss_stage(index.handle(), at, &rows[from * dim], static_cast<std::int64_t>(to - from), &row,
+                            &component, error_text, sizeof error_text));
+    };
+    // Given up: 100 codes, rows behind them, and codes once more.
+    ok(stage_from(index, 0, source, &slots[500], 100));
+    stage_rows(100, 0, 50);
+    CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, stage_from(index, 150, source, &slots[0], 10));
+    CHECK_EQUAL(std::string("slots before those to stage have not been encoded"), std::string(error_text));
+    ok(panvec_faiss_encode(index.handle(), 150, 1, nullptr, kForever, error_text, sizeof error_text));
+    ok(stage_from(index, 150, source, &slots[0], 10));
+    // What is kept: slot i has row i, by codes, rows and codes; the rows in two parts.
+    ok(stage_from(index, 0, source, &slots[0], 300));
+    ok(stage_from(index, 200, source, &slots[200], 100));
+    stage_rows(300, 300, 350);
+    stage_rows(350, 350, 420);
+    ok(panvec_faiss_encode(index.handle(), 420, 2, nullptr, kForever, error_text, sizeof error_text));
+    ok(stage_from(index, 420, source, &slots[420], 80));
+    stage_rows(500, 500, 800);
+    ok(panvec_faiss_encode(index.handle(), 800, 2, nullptr, kForever, error_text, sizeof error_text));
+    std::int64_t linked = 0;
+    ok(panvec_faiss_link(index.handle(), 0, 800, 2, nullptr, 0, &linked, error_text, sizeof error_text));
+    CHECK_EQUAL(std::int64_t{800}, linked);
+    index.publish(800);
+    for (int i = 0; i < 5; ++i) {
+      const std::vector<float> q = clustered(1, dim, random);
+      CHECK(all_distances(index, q.data()) == all_distances(source, q.data()));
+    }
+  }
+}
+
+void hostile_sources_are_refused() {
+  std::mt19937 random(kSeed + 45);
+  const Type& flat = kTypes[0];
+  const Type& ivf_flat = kTypes[3];
+  const Type& ivf_pq = kTypes[5];
+  const Type& pq = kTypes[6];
+  const Type& sq8 = kTypes[7];
+  const std::vector<std::int32_t> good = {3, 1, 2};
+  const auto refused = [&](std::int32_t status, const char* text) {
+    CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, status);
+    CHECK_EQUAL(std::string(text), std::string(error_text));
+  };
+  {
+    Index source(PANVEC_L2, 8, flat), index(PANVEC_L2, 8, flat), cosine(PANVEC_COSINE, 8, flat),
+        wide(PANVEC_L2, 9, flat), graph(PANVEC_L2, 8, kTypes[1]);
+    source.reserve(200);
+    source.add(gaussian(100, 8, random));
+    index.add(gaussian(50, 8, random));
+    index.reserve(60);
+    for (const Index* other : {&cosine, &wide, &graph}) {
+      refused(stage_from(index, 50, *other, good.data(), 3), "the source has another metric, dimension or type");
+    }
+    refused(stage_from(index, 50, index, good.data(), 3), "the source must be another index");
+    refused(stage_from(index, 50, source, nullptr, 3), "slots is NULL");
+    for (const std::int32_t slot : {-1, 100, 199, 200, std::numeric_limits<std::int32_t>::max(),
+                                    std::numeric_limits<std::int32_t>::min()}) {
+      const std::vector<std::int32_t> bad = {3, slot, 2};
+      const std::string text = "slot " + std::to_string(slot) + " of the source is not linked";
+      refused(stage_from(index, 50, source, bad.data(), 3), text.c_str());
+    }
+    const char* place = "slots to stage are linked already or beyond the reserved capacity";
+    refused(stage_from(index, 49, source, good.data(), 3), place);
+    refused(stage_from(index, 58, source, good.data(), 3), place);
+    refused(stage_from(index, -1, source, good.data(), 3), place);
+    refused(stage_from(index, 50, source, good.data(), -1), place);
+    refused(stage_from(index, 50, source, good.data(), kForever), place);
+    refused(stage_from(index, kForever, source, good.data(), 3), place);
+    refused(stage_from(index, 51, source, good.data(), 3), "slots to stage must follow those staged before");
+    ok(stage_from(index, 50, source, nullptr, 0));
+    refused(train_like(index, source), "an index of this type needs no training");
+    take_over(index, source, good, true, random);
+    CHECK(index.row(50) == source.row(3) && index.row(52) == source.row(2));
+  }
+  Options codes;
+  codes.keep_vectors = 0;
+  codes.pq_bits = 4;
+  for (const Type* type : {&ivf_pq, &pq, &sq8}) {
+    Index source(PANVEC_L2, 8, *type, codes), index(PANVEC_L2, 8, *type, codes), own(PANVEC_L2, 8, *type, codes);
+    source.add(gaussian(300, 8, random));
+    own.add(gaussian(300, 8, random));
+    index.reserve(600);
+    refused(train_like(index, source), "the source is not trained");
+    refused(train_like(index, index), "the source must be another index");
+    CHECK_EQUAL(0, panvec_faiss_is_trained(index.handle()));
+    source.train(5);
+    own.train(5);
+    // It holds codes alone; the index knows nothing of them, or means something else by them.
+    const char* unlike = "the source has codes alone: the index must be trained like it";
+    refused(stage_from(index, 0, source, good.data(), 3), unlike);
+    own.reserve(600);
+    refused(stage_from(own, 300, source, good.data(), 3), unlike);
+    refused(train_like(own, source), "the index is trained already");
+    Options other = codes;
+    other.keep_vectors = 1;
+    const char* kind = "the source has another metric, dimension, type or other codes";
+    refused(train_like(Index(PANVEC_L2, 8, *type, other), source), kind);
+    refused(train_like(Index(PANVEC_DOT, 8, *type, codes), source), kind);
+    refused(train_like(Index(PANVEC_L2, 12, *type, codes), source), kind);
+    refused(train_like(Index(PANVEC_L2, 8, ivf_flat, codes), source), kind);
+    if (type != &sq8) {
+      other = codes;
+      other.pq_m = 4;
+      refused(train_like(Index(PANVEC_L2, 8, *type, other), source), kind);
+      other = codes;
+      other.pq_bits = 5;
+      refused(train_like(Index(PANVEC_L2, 8, *type, other), source), kind);
+    }
+    Index staged(PANVEC_L2, 8, *type, codes);
+    staged.reserve(10);
+    staged.stage(gaussian(1, 8, random));
+    refused(train_like(staged, source), "the index has slots already");
+    ok(train_like(index, source));
+    refused(train_like(index, source), "the index is trained already");
+    take_over(index, source, good, true, random);
+    // One that has taken over is a source as good, also after the first is gone.
+    Index third(PANVEC_L2, 8, *type, codes);
+    third.reserve(10);
+    {
+      const Index gone = std::move(source);
+      ok(train_like(third, index));
+    }
+    take_over(third, index, {2, 0}, true, random);
+    const std::vector<float> q = gaussian(1, 8, random);
+    CHECK_EQUAL(all_distances(index, q.data())[2], all_distances(third, q.data())[0]);
+    CHECK_EQUAL(all_distances(index, q.data())[0], all_distances(third, q.data())[1]);
+  }
+}
+
+void taking_over_survives_a_lack_of_memory() {
+  std::mt19937 random(kSeed + 46);
+  constexpr std::size_t dim = 16;
+  for (const Type& type : kTypes) {
+    if (!type.lossy) continue;
+    Options options;
+    options.keep_vectors = 0;
+    options.pq_bits = 4;
+    Index source(PANVEC_L2, dim, type, options), index(PANVEC_L2, dim, type, options);
+    source.add(clustered(400, dim, random));
+    source.train(6);
+    index.reserve(400);
+    const std::vector<std::int32_t> slots = shuffled_slots(400, random);
+    const auto insist = [&](auto&& call) {
+      for (std::int64_t allowed = 0;; ++allowed) {
+        allocations_left.store(allowed);
+        const std::int32_t status = call();
+        allocations_left.store(-1);
+        if (status == PANVEC_OK) return;
+        CHECK_EQUAL(PANVEC_OUT_OF_MEMORY, status);
+      }
+    };
+    insist([&] { return train_like(index, source); });
+    for (std::int64_t at = 0; at < 400; at += 100) {
+      insist([&] { return stage_from(index, at, source, &slots[static_cast<std::size_t>(at)], 100); });
+    }
+    take_over(index, source, slots, false, random);
+    const std::vector<float> q = clustered(1, dim, random);
+    const std::vector<float> of_source = all_distances(source, q.data()), of_index = all_distances(index, q.data());
+    for (std::size_t j = 0; j < slots.size(); ++j) {
+      CHECK_EQUAL(of_source[static_cast<std::size_t>(slots[j])], of_index[j]);
+    }
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -1202,4 +1711,11 @@ int main() {
   run("products of many threads are right", products_of_many_threads_are_right);
 #endif
   run("callers need little stack", callers_need_little_stack);
+  run("a search ends when asked", a_search_ends_when_asked);
+  run("training and encoding end when asked", training_and_encoding_end_when_asked);
+  run("work is stopped by another thread", work_is_stopped_by_another_thread);
+  run("slots of another index are taken over bit for bit", slots_of_another_index_are_taken_over_bit_for_bit);
+  run("codes and rows are staged in any order", codes_and_rows_are_staged_in_any_order);
+  run("hostile sources are refused", hostile_sources_are_refused);
+  run("taking over survives a lack of memory", taking_over_survives_a_lack_of_memory);
 }

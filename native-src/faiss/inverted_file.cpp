@@ -13,9 +13,31 @@
 namespace panvec {
 namespace {
 
-constexpr std::size_t kRowsPerSlice = 1024;
 // Beyond it a table for each list costs more memory than the time it saves is worth.
 constexpr std::size_t kMostTableBytes = std::size_t{256} << 20;
+
+// Asks a Stop now and then while FAISS goes through the centroids.
+class WatchedCentroids final : public faiss::Index {
+ public:
+  WatchedCentroids(const faiss::IndexFlat& centroids, StopWatch& watch, std::size_t distances_each)
+      : Index(centroids.d, centroids.metric_type), centroids_(centroids), watch_(watch), each_(distances_each) {
+    ntotal = centroids.ntotal;
+  }
+
+  void reconstruct(faiss::idx_t key, float* row) const override {
+    watch_.passed(each_);
+    centroids_.reconstruct(key, row);
+  }
+  void add(faiss::idx_t, const float*) override {}
+  void reset() override {}
+  void search(faiss::idx_t, const float*, faiss::idx_t, float*, faiss::idx_t*,
+              const faiss::SearchParameters*) const override {}
+
+ private:
+  const faiss::IndexFlat& centroids_;
+  StopWatch& watch_;
+  std::size_t each_;
+};
 
 class VersionSelector final : public faiss::IDSelector {
  public:
@@ -76,29 +98,31 @@ std::unique_ptr<Codec> make_codec(std::size_t dim, ListContent content, const Co
 
 }  // namespace
 
-InvertedFile::InvertedFile(Metric metric, const RowBatch& batch, const Scaling& scaling, std::size_t lists,
-                           ListContent content, const CodecShape& shape, bool with_tables, unsigned threads,
-                           std::uint64_t seed)
+ListModel::ListModel(Metric metric, const RowBatch& batch, const Scaling& scaling, std::size_t lists,
+                     ListContent content, const CodecShape& shape, bool with_tables, unsigned threads,
+                     std::uint64_t seed, const Stop& stop)
     : metric_(metric == Metric::kL2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT),
       level_(simd_level()),
       kernel_(metric == Metric::kL2 ? l2_squared_kernel(level_) : inner_product_kernel(level_)),
       scaling_(scaling),
       centroids_(static_cast<faiss::idx_t>(batch.dim), metric_),
-      codec_(make_codec(batch.dim, content, shape)),
-      lists_(lists, codec_ == nullptr ? 0 : codec_->code_bytes()) {
+      codec_(make_codec(batch.dim, content, shape)) {
   constexpr int iterations = 10;  // as Level1Quantizer
-  const std::vector<float> found = k_means(batch, lists, metric_, iterations, threads, seed);
+  const std::vector<float> found = k_means(batch, lists, metric_, iterations, threads, seed, stop);
   centroids_.add(static_cast<faiss::idx_t>(lists), found.data());
   if (codec_ == nullptr) return;
 
   // Evenly spread over the rows, which are in the order of their slots.
   const std::size_t dim = batch.dim;
   const std::size_t used = std::min(batch.count, codec_->useful_rows());
-  std::vector<float> residuals(used * dim);
+  // Not a vector: that would fill all of it, and nobody could stop it.
+  const std::unique_ptr<float[]> residuals(new float[used * dim]);
+  StopWatch watch(stop, dim);
   for (std::size_t i = 0; i < used; ++i) {
+    watch.passed(1);
     std::memcpy(&residuals[i * dim], batch.rows + i * batch.count / used * dim, dim * sizeof(float));
   }
-  parallel_slices(static_cast<std::int64_t>(used), kRowsPerSlice, threads,
+  parallel_slices(static_cast<std::int64_t>(used), rows_per_slice(lists * dim), threads, stop,
                   [&](std::int64_t begin, std::int64_t end, unsigned) {
                     const auto count = static_cast<std::size_t>(end - begin);
                     std::vector<faiss::idx_t> labels(count);
@@ -112,11 +136,11 @@ InvertedFile::InvertedFile(Metric metric, const RowBatch& batch, const Scaling& 
                       for (std::size_t j = 0; j < dim; ++j) rows[i * dim + j] -= centroid[j];
                     }
                   });
-  codec_->train(residuals.data(), used, threads, seed);
-  if (content == ListContent::kProductCodes) precompute_tables(with_tables);
+  codec_->train(residuals.get(), used, threads, seed, stop);
+  if (content == ListContent::kProductCodes) precompute_tables(with_tables, stop);
 }
 
-void InvertedFile::precompute_tables(bool with_tables) {
+void ListModel::precompute_tables(bool with_tables, const Stop& stop) {
   const faiss::ProductQuantizer& trained = static_cast<const ProductCodec&>(*codec_).quantizer();
   product_ = std::make_unique<faiss::IndexIVFPQ>(&centroids_, trained.d, list_count(), trained.M, trained.nbits,
                                                  metric_, /*own_invlists=*/false);
@@ -124,11 +148,15 @@ void InvertedFile::precompute_tables(bool with_tables) {
   product_->is_trained = true;
   const bool fits = with_tables && list_count() <= kMostTableBytes / (trained.M * trained.ksub * sizeof(float));
   product_->use_precomputed_table = fits ? 0 : -1;  // 0: as FAISS decides, for L2 alone
+  StopWatch watch(stop, trained.d);
+  WatchedCentroids watched(centroids_, watch, trained.ksub);
+  product_->quantizer = &watched;
   product_->precompute_table();
+  product_->quantizer = &centroids_;
 }
 
-std::size_t InvertedFile::memory_bytes() const {
-  std::size_t bytes = sizeof(InvertedFile) + centroids_.codes.size() + lists_.memory_bytes();
+std::size_t ListModel::memory_bytes() const {
+  std::size_t bytes = sizeof(ListModel) + centroids_.codes.size();
   if (codec_ != nullptr) bytes += codec_->memory_bytes();
   if (product_ != nullptr) {
     bytes += sizeof(faiss::IndexIVFPQ) + product_->pq.centroids.capacity() * sizeof(float) +
@@ -137,7 +165,7 @@ std::size_t InvertedFile::memory_bytes() const {
   return bytes;
 }
 
-void InvertedFile::nearest_each(const float* rows, std::size_t count, float* distances, faiss::idx_t* labels) const {
+void ListModel::nearest_each(const float* rows, std::size_t count, float* distances, faiss::idx_t* labels) const {
   if (count > most_without_blas()) {
     centroids_.search(static_cast<faiss::idx_t>(count), rows, 1, distances, labels);
     return;
@@ -159,7 +187,11 @@ void InvertedFile::nearest_each(const float* rows, std::size_t count, float* dis
   }
 }
 
-void InvertedFile::encode(const float* rows, std::size_t count, std::uint32_t* lists, std::uint8_t* codes) const {
+std::size_t ListModel::products_per_row() const {
+  return list_count() * static_cast<std::size_t>(centroids_.d) + (codec_ == nullptr ? 0 : codec_->products_per_row());
+}
+
+void ListModel::encode(const float* rows, std::size_t count, std::uint32_t* lists, std::uint8_t* codes) const {
   const auto dim = static_cast<std::size_t>(centroids_.d);
   std::vector<float> copy;
   const float* scaled = scaling_.apply(rows, count * dim, copy);
@@ -176,20 +208,22 @@ void InvertedFile::encode(const float* rows, std::size_t count, std::uint32_t* l
   }
 }
 
-void InvertedFile::decode(std::uint32_t list, std::size_t position, float* row) const {
+void ListModel::decode(std::uint32_t list, const std::uint8_t* code, float* row) const {
   const auto dim = static_cast<std::size_t>(centroids_.d);
-  codec_->decode(lists_.code(list, position), row);
+  codec_->decode(code, row);
   const float* centroid = centroids_.get_xb() + list * dim;
   for (std::size_t i = 0; i < dim; ++i) row[i] += centroid[i];
   scaling_.undo(row, dim);
 }
 
-std::size_t InvertedFile::nearest_lists(const float* query, std::size_t nprobe, Scratch& scratch) const {
+std::size_t ListModel::nearest_lists(const float* query, std::size_t nprobe, Scratch& scratch,
+                                     StopWatch& watch) const {
   const auto dim = static_cast<std::size_t>(centroids_.d);
   const float* centroids = centroids_.get_xb();
   std::vector<Candidate>& nearest = scratch.candidates;
   nearest.clear();
   for (std::size_t list = 0; list < list_count(); ++list) {
+    watch.passed(1);
     const float value = kernel_(query, centroids + list * dim, dim);
     nearest.push_back({is_l2() ? value : negated_product(value), static_cast<std::uint32_t>(list)});
   }
@@ -201,14 +235,24 @@ std::size_t InvertedFile::nearest_lists(const float* query, std::size_t nprobe, 
   return count;
 }
 
+std::unique_ptr<faiss::InvertedListScanner> ListModel::make_scanner(const faiss::IDSelector* selected,
+                                                                    Scratch& scratch) const {
+  if (product_ != nullptr) {
+    return std::unique_ptr<faiss::InvertedListScanner>(product_->get_InvertedListScanner(false, selected, nullptr));
+  }
+  const auto& codec = static_cast<const ScalarCodec&>(*codec_);
+  return std::make_unique<ScalarScanner>(codec, centroids_, level_, selected, scratch.row(codec.dim()));
+}
+
 std::size_t InvertedFile::collect(const float* query, std::size_t nprobe, const SlotVersion& version,
-                                  std::int64_t linked, Scratch& scratch) const {
-  const std::size_t probes = nearest_lists(query, nprobe, scratch);
+                                  std::int64_t linked, Scratch& scratch, StopWatch& watch) const {
+  const std::size_t probes = model_->nearest_lists(query, nprobe, scratch, watch);
   std::vector<std::uint32_t>& slots = scratch.neighbours;
   slots.clear();
   const bool all = version.admits_all(linked);
   for (std::size_t i = 0; i < probes; ++i) {
     lists_.visit(scratch.candidates[i].slot, [&](const std::uint32_t* piece, const std::uint8_t*, std::size_t count) {
+      watch.passed(count);
       if (all) {
         slots.insert(slots.end(), piece, piece + count);
         return;
@@ -221,34 +265,28 @@ std::size_t InvertedFile::collect(const float* query, std::size_t nprobe, const 
   return slots.size();
 }
 
-std::unique_ptr<faiss::InvertedListScanner> InvertedFile::make_scanner(const faiss::IDSelector* selected,
-                                                                       Scratch& scratch) const {
-  if (product_ != nullptr) {
-    return std::unique_ptr<faiss::InvertedListScanner>(product_->get_InvertedListScanner(false, selected, nullptr));
-  }
-  const auto& codec = static_cast<const ScalarCodec&>(*codec_);
-  return std::make_unique<ScalarScanner>(codec, centroids_, level_, selected, scratch.row(codec.dim()));
-}
-
 std::size_t InvertedFile::search(const float* query, std::size_t nprobe, std::size_t most, const SlotVersion& version,
-                                 std::int64_t linked, Scratch& scratch) const {
-  const std::size_t probes = nearest_lists(query, nprobe, scratch);
+                                 std::int64_t linked, Scratch& scratch, StopWatch& watch) const {
+  const std::size_t probes = model_->nearest_lists(query, nprobe, scratch, watch);
+  const bool is_l2 = model_->is_l2();
   const VersionSelector selector(version);
   const faiss::IDSelector* selected = version.admits_all(linked) ? nullptr : &selector;
-  const std::unique_ptr<faiss::InvertedListScanner> scanner = make_scanner(selected, scratch);
+  const std::unique_ptr<faiss::InvertedListScanner> scanner = model_->make_scanner(selected, scratch);
   scanner->set_query(query);
 
   std::vector<float> distances(most);
   std::vector<faiss::idx_t> slots(most);
-  if (is_l2()) {
+  if (is_l2) {
     faiss::maxheap_heapify(most, distances.data(), slots.data());
   } else {
     faiss::minheap_heapify(most, distances.data(), slots.data());
   }
   for (std::size_t i = 0; i < probes; ++i) {
     const Candidate& probe = scratch.candidates[i];
-    scanner->set_list(probe.slot, is_l2() ? probe.distance : -probe.distance);
+    watch.passed(model_->distances_per_list());
+    scanner->set_list(probe.slot, is_l2 ? probe.distance : -probe.distance);
     lists_.visit(probe.slot, [&](const std::uint32_t* piece, const std::uint8_t* codes, std::size_t count) {
+      watch.passed(count);
       faiss::idx_t ids[InvertedLists::kSlotsPerPiece];
       std::copy_n(piece, count, ids);
       scanner->scan_codes(count, codes, ids, distances.data(), slots.data(), most);
@@ -258,7 +296,7 @@ std::size_t InvertedFile::search(const float* query, std::size_t nprobe, std::si
   best.clear();
   for (std::size_t i = 0; i < most; ++i) {
     if (slots[i] < 0) continue;
-    best.push_back({is_l2() ? distances[i] : -distances[i], static_cast<std::uint32_t>(slots[i])});
+    best.push_back({is_l2 ? distances[i] : -distances[i], static_cast<std::uint32_t>(slots[i])});
   }
   std::sort(best.begin(), best.end(), [](const Candidate& a, const Candidate& b) {
     return a.distance != b.distance ? a.distance < b.distance : a.slot < b.slot;

@@ -8,10 +8,11 @@
  * Which slots a search may return is not decided here: the caller hands over its published version (slot_count,
  * dead_pages) and a filter.
  *
- * Concurrency. Any number of search, exact, exact_slots, row and stats calls may run together. reserve and link
- * need exclusive access. prepare, stage, train and encode are a writer's: they may run beside searches (they touch
- * nothing that a search reads) but not beside another of them, reserve or link. The engine's locks provide all
- * this. No call uses more threads than it is given, and none outlives its call.
+ * Concurrency. Any number of search, exact, exact_slots, row and stats calls may run together. reserve, link and
+ * train_like need exclusive access. prepare, stage, stage_from, train and encode are a writer's: they may run beside
+ * searches (they touch nothing that a search reads) but not beside another of them, reserve, link or train_like. The
+ * source of a stage_from or train_like is only read, as by a search. The engine's locks provide all this. No call uses
+ * more threads than it is given, and none outlives its call.
  *
  * Common arguments
  *   slot_count   slots >= slot_count are invisible to this call
@@ -21,6 +22,8 @@
  *   filter       NULL: all slots allowed. Otherwise a bitmap of at least slot_count bits by slot, set when allowed
  *   query, rows  float32 as given by the user; checked for NaN and infinity, and for COSINE normalised, on a copy here
  *   ids, distances   room for k results; filled sorted by (distance, id); distance is the reference kernel's
+ *   stop, nanos_left   when the call is to end early, with PANVEC_STOPPED: once *stop is not zero (read atomically;
+ *                NULL: never), or nanos_left nanoseconds after it began (INT64_MAX: no deadline; 0 or less: at once)
  */
 #ifndef PANVEC_FAISS_H
 #define PANVEC_FAISS_H
@@ -81,17 +84,29 @@ int32_t panvec_faiss_reserve(panvec_faiss *index, int64_t capacity, char *error,
 int32_t panvec_faiss_stage(panvec_faiss *index, int64_t first_slot, const float *rows, int64_t count, int64_t *bad_row,
                            int32_t *bad_component, char *error, int32_t error_capacity);
 
+/* As stage, with what `source`, another index of the same metric, dim and type, has of `count` linked `slots`, bit for
+ * bit and in this order: rows, or, where it has dropped them, codes and lists. Codes need an index trained like the
+ * source (train_like), on which all slots before first_slot have been encoded; they are encoded then. */
+int32_t panvec_faiss_stage_from(panvec_faiss *index, int64_t first_slot, const panvec_faiss *source,
+                                const int32_t *slots, int64_t count, char *error, int32_t error_capacity);
+
 /* Trains on `sample` (sample_count * dim floats, checked and for COSINE normalised on a copy; *bad_row and
  * *bad_component as stage), or, when it is NULL, on the staged rows of sample_count `slots` (NULL: the first ones).
  * A seeded part of more rows than FAISS's guidelines ask for (256 per centroid) is used. nlist 1 .. sample_count for
  * types with lists; a product quantiser needs at least 2^pq_bits rows. PANVEC_INVALID_ARGUMENT when the index is
- * trained or its type needs none. On failure the index is as before. Long: seconds to minutes. */
+ * trained or its type needs none. On failure, and when it was stopped, the index is as before. Long: seconds to
+ * minutes. */
 int32_t panvec_faiss_train(panvec_faiss *index, int32_t nlist, const float *sample, const int32_t *slots,
-                           int64_t sample_count, int32_t threads, int64_t *bad_row, int32_t *bad_component,
-                           char *error, int32_t error_capacity);
+                           int64_t sample_count, int32_t threads, const int32_t *stop, int64_t nanos_left,
+                           int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity);
+/* Trains as `source` is trained, so that the same rows get the same codes: the two share what was learnt. `source` has
+ * the same metric, dim, type, pq_m, pq_bits and keep_vectors; `index` is not trained and has no slots, staged ones
+ * included. With keep_vectors 0 it holds codes alone from then on: keeps_rows is 0. */
+int32_t panvec_faiss_train_like(panvec_faiss *index, const panvec_faiss *source, char *error, int32_t error_capacity);
 /* Encodes and assigns all staged slots below `end` that are not yet, where that is to be done. Long when a trained
- * index catches up. On failure the index is as before or further; it can be called again. */
-int32_t panvec_faiss_encode(panvec_faiss *index, int64_t end, int32_t threads, char *error, int32_t error_capacity);
+ * index catches up. On failure, and when it was stopped, the index is as before or further; it can be called again. */
+int32_t panvec_faiss_encode(panvec_faiss *index, int64_t end, int32_t threads, const int32_t *stop, int64_t nanos_left,
+                            char *error, int32_t error_capacity);
 
 /* Links slots [first_slot, first_slot + count), staged and encoded, with up to `threads` threads; before them those
  * that came before the training. first_slot is the number of slots counted as linked so far. Returns early, after
@@ -108,8 +123,9 @@ int32_t panvec_faiss_link(panvec_faiss *index, int64_t first_slot, int64_t count
  * is 0. */
 int32_t panvec_faiss_search(const panvec_faiss *index, int64_t slot_count, const uint64_t *const *dead_pages,
                             const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k,
-                            int32_t ef_search, int32_t nprobe, int32_t refine_factor, int64_t *ids, float *distances,
-                            int32_t *count, char *error, int32_t error_capacity);
+                            int32_t ef_search, int32_t nprobe, int32_t refine_factor, const int32_t *stop,
+                            int64_t nanos_left, int64_t *ids, float *distances, int32_t *count, char *error,
+                            int32_t error_capacity);
 
 /* One slice of an exact scan: slots [from, to) with to <= slot_count. The first slice has *count = 0; ids, distances
  * and *count carry the state from slice to slice (unspecified order); the slice with finish != 0 sorts. The result is

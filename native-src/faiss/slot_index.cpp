@@ -19,8 +19,6 @@
 namespace panvec {
 namespace {
 
-constexpr std::int64_t kRowsPerSlice = 1024;
-
 // Distances for linking over the float32 rows.
 class RowDistances final : public SlotDistances {
  public:
@@ -156,7 +154,8 @@ bool nearer(const Candidate& a, const Candidate& b) {
 // The nearest `most` slots of a version in scratch.admitted, ascending; how many. Slots that are not of the version are
 // passed over 64 at a time.
 template <typename Distances>
-std::size_t scan(const Distances& distances, const SlotVersion& version, std::size_t most, Scratch& scratch) {
+std::size_t scan(const Distances& distances, const SlotVersion& version, std::size_t most, Scratch& scratch,
+                 StopWatch& watch) {
   std::vector<Candidate>& best = scratch.admitted;
   best.clear();
   const auto offer = [&](float distance, std::uint32_t slot) {
@@ -172,12 +171,14 @@ std::size_t scan(const Distances& distances, const SlotVersion& version, std::si
   for (std::int64_t first = 0; first < version.slot_count; first += 64) {
     std::uint64_t bits = version.set.word(first / 64);
     if (version.slot_count - first < 64) bits &= ~(~std::uint64_t{0} << (version.slot_count - first));
+    watch.passed(1);
     while (bits != 0) {
       std::uint32_t slots[4];
       std::size_t held = 0;
       for (; bits != 0 && held < 4; bits &= bits - 1) {
         slots[held++] = static_cast<std::uint32_t>(first + __builtin_ctzll(bits));
       }
+      watch.passed(held);
       if (held == 4) {
         float values[4];
         distances.four(slots, values);
@@ -189,6 +190,17 @@ std::size_t scan(const Distances& distances, const SlotVersion& version, std::si
   }
   std::sort_heap(best.begin(), best.end(), nearer);
   return best.size();
+}
+
+// Runs step(from, to) over 0 .. count: at once, or, when it may have to end early, in steps, with looks between them.
+template <typename Step>
+void in_steps(std::int64_t count, StopWatch& watch, Step&& step) {
+  const std::int64_t most = watch.can_stop() ? (watch.period() + 63) / 64 * 64 : count;
+  for (std::int64_t from = 0; from < count; from += most) {
+    const std::int64_t to = std::min(count, from + most);
+    watch.passed(static_cast<std::size_t>(to - from));
+    step(from, to);
+  }
 }
 
 [[noreturn]] void too_few_rows(IndexType type, const std::string& parameter, std::int64_t least, std::int64_t rows) {
@@ -214,7 +226,8 @@ const char* type_name(IndexType type) {
 
 // The rows that a quantiser is trained on.
 struct SlotIndex::Sample {
-  std::vector<float> copy;  // empty when the stored rows serve as they are
+  // NULL when the stored rows serve as they are. Not a vector: that would fill all of it, and nobody could stop it.
+  std::unique_ptr<float[]> copy;
   const float* rows = nullptr;
   std::size_t count = 0;
   Scaling scaling;
@@ -273,7 +286,7 @@ void SlotIndex::reserve(std::size_t capacity) {
   if (capacity > most) throw std::bad_alloc();
   if (rows_ != nullptr) rows_->reserve(capacity);
   if (shape_.has_codes_by_slot()) codes_.grow(capacity * code_bytes_);
-  if (shape_.has_lists() && shape_.drops_rows()) places_.grow(capacity * sizeof(std::uint64_t));
+  if (shape_.has_lists() && shape_.drops_rows()) places_.grow(capacity * sizeof(Place));
   if (graph_ != nullptr) graph_->reserve(capacity);
   capacity_ = static_cast<std::int64_t>(capacity);
   account();
@@ -287,49 +300,116 @@ std::uint8_t* SlotIndex::code(std::int64_t slot) const {
   return reinterpret_cast<std::uint8_t*>(codes_.data()) + static_cast<std::size_t>(slot) * code_bytes_;
 }
 
-void SlotIndex::stage(std::int64_t first_slot, const float* rows, std::int64_t count, std::int64_t* bad_row,
-                      std::int32_t* bad_component) {
+SlotIndex::Place SlotIndex::place(std::int64_t slot) const {
+  return reinterpret_cast<const Place*>(places_.data())[slot];
+}
+
+void SlotIndex::check_stage(std::int64_t first_slot, std::int64_t count) const {
   require(count >= 0 && first_slot >= linked() && first_slot <= capacity_ && count <= capacity_ - first_slot,
           "slots to stage are linked already or beyond the reserved capacity");
   require(first_slot <= staged_end_, "slots to stage must follow those staged before");
-  RowStore* store = rows_.get();
-  std::int64_t base = 0;
-  if (store == nullptr) {
-    if (late_rows_ == nullptr) late_rows_ = std::make_unique<RowStore>(shape_.metric, shape_.dim);
-    if (first_slot == linked()) late_first_ = first_slot;
-    base = late_first_;
-    store = late_rows_.get();
-    store->reserve(static_cast<std::size_t>(first_slot - base + count));
-  }
-  staged_end_ = first_slot;
-  encoded_ = std::min(encoded_, first_slot);
-  if (!assigned_.lists.empty()) {
-    const auto kept = static_cast<std::size_t>(std::max<std::int64_t>(encoded_ - assigned_.first_slot, 0));
-    if (assigned_.lists.size() > kept) assigned_.lists.resize(kept);
-  }
-  BadRow bad;
-  if (!store->stage(first_slot - base, rows, count, bad)) {
-    fail_stage(bad, store->rows().row(first_slot - base + bad.row), bad_row, bad_component);
-  }
+}
+
+// Where rows to stage go; slots there count from the result's late_first_ when it is late_rows_.
+RowStore& SlotIndex::room_for_rows(std::int64_t first_slot, std::int64_t count) {
+  if (rows_ != nullptr) return *rows_;
+  if (late_rows_ == nullptr) late_rows_ = std::make_unique<RowStore>(shape_.metric, shape_.dim);
+  // Of what is encoded the codes are enough.
+  if (first_slot <= encoded_) late_first_ = first_slot;
+  late_rows_->reserve(static_cast<std::size_t>(first_slot - late_first_ + count));
+  return *late_rows_;
+}
+
+void SlotIndex::forget_from(std::int64_t slot) {
+  staged_end_ = slot;
+  encoded_ = std::min(encoded_, slot);
+  if (assigned_.lists.empty()) return;
+  const auto kept = static_cast<std::size_t>(std::max<std::int64_t>(encoded_ - assigned_.first_slot, 0));
+  if (assigned_.lists.size() > kept) assigned_.lists.resize(kept);
+}
+
+void SlotIndex::count_staged(std::int64_t first_slot, std::int64_t count) {
   if (graph_ != nullptr) graph_->clear(static_cast<std::size_t>(first_slot), static_cast<std::size_t>(count));
   staged_end_ = first_slot + count;
   account();
 }
 
+void SlotIndex::stage(std::int64_t first_slot, const float* rows, std::int64_t count, std::int64_t* bad_row,
+                      std::int32_t* bad_component) {
+  check_stage(first_slot, count);
+  RowStore& store = room_for_rows(first_slot, count);
+  const std::int64_t at = rows_ != nullptr ? first_slot : first_slot - late_first_;
+  forget_from(first_slot);
+  BadRow bad;
+  if (!store.stage(at, rows, count, bad)) {
+    fail_stage(bad, store.rows().row(at + bad.row), bad_row, bad_component);
+  }
+  count_staged(first_slot, count);
+}
+
+bool SlotIndex::learnt_with(const SlotIndex& other) const {
+  if (inverted_ == nullptr) return codec_ != nullptr && codec_ == other.codec_;
+  return other.inverted_ != nullptr && inverted_->model() == other.inverted_->model();
+}
+
+void SlotIndex::stage_from(std::int64_t first_slot, const SlotIndex& source, const std::int32_t* slots,
+                           std::int64_t count) {
+  check_stage(first_slot, count);
+  require(&source != this, "the source must be another index");
+  require(source.shape_.metric == shape_.metric && source.shape_.dim == shape_.dim &&
+              source.shape_.type == shape_.type,
+          "the source has another metric, dimension or type");
+  check_source_slots(slots, count, source.linked());
+  if (source.rows_ == nullptr) {
+    stage_codes(first_slot, source, slots, count);
+  } else {
+    RowStore& store = room_for_rows(first_slot, count);
+    const std::int64_t at = rows_ != nullptr ? first_slot : first_slot - late_first_;
+    forget_from(first_slot);
+    store.stage_from(at, source.rows_->rows(), slots, count);
+  }
+  count_staged(first_slot, count);
+}
+
+void SlotIndex::stage_codes(std::int64_t first_slot, const SlotIndex& source, const std::int32_t* slots,
+                            std::int64_t count) {
+  require(rows_ == nullptr && learnt_with(source), "the source has codes alone: the index must be trained like it");
+  require(encoded_ >= first_slot, "slots before those to stage have not been encoded");
+  forget_from(first_slot);
+  if (inverted_ == nullptr) {
+    for (std::int64_t i = 0; i < count; ++i) std::memcpy(code(first_slot + i), source.code(slots[i]), code_bytes_);
+  } else {
+    if (assigned_.lists.empty()) assigned_.first_slot = first_slot;
+    const auto held = static_cast<std::size_t>(first_slot - assigned_.first_slot);
+    const auto all = held + static_cast<std::size_t>(count);
+    assigned_.codes.resize(all * code_bytes_);
+    assigned_.lists.resize(all);
+    for (std::size_t i = held; i < all; ++i) {
+      const Place from = source.place(slots[i - held]);
+      assigned_.lists[i] = from.list;
+      std::memcpy(&assigned_.codes[i * code_bytes_], source.inverted_->code(from.list, from.position), code_bytes_);
+    }
+  }
+  encoded_ = first_slot + count;
+}
+
 // Of more rows than `most` a part chosen by the seed, each with the same probability, in the order given.
 SlotIndex::Sample SlotIndex::sample_of(const float* rows, const std::int32_t* slots, std::int64_t count, bool stored,
-                                       std::size_t most, std::int64_t* bad_row, std::int32_t* bad_component) const {
+                                       std::size_t most, const Stop& stop, std::int64_t* bad_row,
+                                       std::int32_t* bad_component) const {
   const std::size_t dim = shape_.dim;
   const auto available = static_cast<std::size_t>(count);
   Sample sample;
   sample.count = std::min(available, most);
   sample.rows = rows;
   if (!stored || slots != nullptr || sample.count < available) {
-    sample.copy.resize((sample.count + 1) * dim);  // the last row is for those that are only checked
+    sample.copy.reset(new float[(sample.count + 1) * dim]);  // the last row is for those that are only checked
+    StopWatch watch(stop, 4 * dim);
     std::size_t chosen = 0;
     double ignored_norm = 0;
     BadRow bad;
     for (std::size_t i = 0; i < available; ++i) {
+      watch.passed(1);
       const double uniform = static_cast<double>(mixed(shape_.seed, i) >> 11) * 0x1p-53;  // [0, 1)
       const bool take = uniform * static_cast<double>(available - i) < static_cast<double>(sample.count - chosen);
       float* to = &sample.copy[(take ? chosen : sample.count) * dim];
@@ -342,20 +422,27 @@ SlotIndex::Sample SlotIndex::sample_of(const float* rows, const std::int32_t* sl
         fail_stage(bad, to, bad_row, bad_component);
       }
     }
-    sample.rows = sample.copy.data();
+    sample.rows = sample.copy.get();
   }
   const std::size_t components = sample.count * dim;
-  sample.scaling = Scaling::for_rows(sample.rows, components);
+  sample.scaling = Scaling::for_rows(sample.rows, components, stop);
   if (!sample.scaling.is_identity()) {
-    if (sample.copy.empty()) sample.copy.assign(rows, rows + components);
-    sample.scaling.apply_to(sample.copy.data(), components);
-    sample.rows = sample.copy.data();
+    if (sample.copy == nullptr) {
+      sample.copy.reset(new float[components]);
+      std::copy_n(rows, components, sample.copy.get());
+    }
+    StopWatch watch(stop, dim);
+    for (std::size_t i = 0; i < sample.count; ++i) {
+      watch.passed(1);
+      sample.scaling.apply_to(&sample.copy[i * dim], dim);
+    }
+    sample.rows = sample.copy.get();
   }
   return sample;
 }
 
 void SlotIndex::train(std::int32_t nlist, const float* rows, const std::int32_t* slots, std::int64_t row_count,
-                      unsigned threads, std::int64_t* bad_row, std::int32_t* bad_component) {
+                      unsigned threads, const Stop& stop, std::int64_t* bad_row, std::int32_t* bad_component) {
   require(shape_.needs_training(), "an index of this type needs no training");
   require(!is_trained(), "the index is trained already");
   require(row_count >= 0 && (rows != nullptr || row_count <= staged_end_), "sample_count is beyond the staged rows");
@@ -385,24 +472,24 @@ void SlotIndex::train(std::int32_t nlist, const float* rows, const std::int32_t*
     codec = std::move(scalar);
   }
 
+  stop.check();
   const bool stored = rows == nullptr;
   std::unique_ptr<InvertedFile> inverted;
   Scaling scaling;
   on_own_thread([&] {
     const Sample sample =
-        sample_of(stored ? rows_->rows().row(0) : rows, stored ? slots : nullptr, row_count, stored, useful, bad_row,
-                  bad_component);
+        sample_of(stored ? rows_->rows().row(0) : rows, stored ? slots : nullptr, row_count, stored, useful, stop,
+                  bad_row, bad_component);
     scaling = sample.scaling;
     if (shape_.has_lists()) {
       const ListContent content = shape_.type == IndexType::kIvfFlat  ? ListContent::kSlots
                                   : shape_.type == IndexType::kIvfSq8 ? ListContent::kScalarCodes
                                                                       : ListContent::kProductCodes;
-      inverted = std::make_unique<InvertedFile>(shape_.metric, RowBatch{sample.rows, sample.count, shape_.dim}, scaling,
-                                                static_cast<std::size_t>(nlist), content,
-                                                CodecShape{shape_.pq_m, shape_.pq_bits}, !shape_.drops_rows(), threads,
-                                                shape_.seed);
+      inverted = std::make_unique<InvertedFile>(std::make_shared<const ListModel>(
+          shape_.metric, RowBatch{sample.rows, sample.count, shape_.dim}, scaling, static_cast<std::size_t>(nlist),
+          content, CodecShape{shape_.pq_m, shape_.pq_bits}, !shape_.drops_rows(), threads, shape_.seed, stop));
     } else {
-      codec->train(sample.rows, sample.count, threads, shape_.seed);
+      codec->train(sample.rows, sample.count, threads, shape_.seed, stop);
     }
   });
   if (shape_.has_lists()) {
@@ -417,11 +504,34 @@ void SlotIndex::train(std::int32_t nlist, const float* rows, const std::int32_t*
   trained_.store(true, std::memory_order_release);
 }
 
+void SlotIndex::train_like(const SlotIndex& source) {
+  require(&source != this, "the source must be another index");
+  require(shape_.needs_training(), "an index of this type needs no training");
+  require(source.shape_.metric == shape_.metric && source.shape_.dim == shape_.dim &&
+              source.shape_.type == shape_.type && source.shape_.pq_m == shape_.pq_m &&
+              source.shape_.pq_bits == shape_.pq_bits && source.shape_.keep_vectors == shape_.keep_vectors,
+          "the source has another metric, dimension, type or other codes");
+  require(!is_trained(), "the index is trained already");
+  require(staged_end_ == 0 && linked() == 0, "the index has slots already");
+  require(source.is_trained(), "the source is not trained");
+  if (source.inverted_ != nullptr) {
+    inverted_ = std::make_unique<InvertedFile>(source.inverted_->model());
+    list_count_.store(source.list_count(), std::memory_order_relaxed);
+  } else {
+    codec_ = source.codec_;
+    scaling_ = source.scaling_;
+  }
+  if (shape_.drops_rows()) rows_.reset();
+  account();
+  trained_.store(true, std::memory_order_release);
+}
+
 void SlotIndex::encode_slice(std::int64_t begin, std::int64_t end) {
   const auto count = static_cast<std::size_t>(end - begin);
   if (inverted_ != nullptr) {
     const auto at = static_cast<std::size_t>(begin - assigned_.first_slot);
-    inverted_->encode(staged_row(begin), count, &assigned_.lists[at], assigned_.codes.data() + at * code_bytes_);
+    std::uint8_t* codes = assigned_.codes.data() + at * code_bytes_;
+    inverted_->model()->encode(staged_row(begin), count, &assigned_.lists[at], codes);
     return;
   }
   std::vector<float> copy;
@@ -431,9 +541,10 @@ void SlotIndex::encode_slice(std::int64_t begin, std::int64_t end) {
   }
 }
 
-void SlotIndex::encode(std::int64_t end, unsigned threads) {
+void SlotIndex::encode(std::int64_t end, unsigned threads, const Stop& stop) {
   if (!shape_.needs_training() || !is_trained() || end <= encoded_) return;
   require(end <= staged_end_, "slots to encode have not been staged");
+  stop.check();
   const std::int64_t begin = encoded_;
   if (inverted_ != nullptr) {
     if (assigned_.lists.empty()) assigned_.first_slot = begin;
@@ -441,11 +552,13 @@ void SlotIndex::encode(std::int64_t end, unsigned threads) {
     assigned_.codes.resize(held * code_bytes_);
     assigned_.lists.resize(held);
   }
-  if (end - begin <= static_cast<std::int64_t>(InvertedFile::most_without_blas())) {
+  if (end - begin <= static_cast<std::int64_t>(ListModel::most_without_blas())) {
     encode_slice(begin, end);
   } else {
+    const std::int64_t slice =
+        rows_per_slice(inverted_ != nullptr ? inverted_->model()->products_per_row() : codec_->products_per_row());
     const auto slices = [&] {
-      parallel_slices(end - begin, kRowsPerSlice, threads,
+      parallel_slices(end - begin, slice, threads, stop,
                       [&](std::int64_t from, std::int64_t to, unsigned) { encode_slice(begin + from, begin + to); });
     };
     if (inverted_ != nullptr) {
@@ -486,13 +599,13 @@ std::int64_t SlotIndex::extend(std::int64_t end, unsigned threads, const std::in
     constexpr std::int64_t slots_per_look = 256;
     using Clock = std::chrono::steady_clock;
     const auto start = Clock::now();
-    auto* places = reinterpret_cast<std::uint64_t*>(places_.data());
+    auto* places = reinterpret_cast<Place*>(places_.data());
     for (std::int64_t slot = begin; slot < end; ++slot) {
       const auto at = static_cast<std::size_t>(slot - assigned_.first_slot);
       const std::uint32_t list = assigned_.lists[at];
       const std::size_t position =
           inverted_->append(list, static_cast<std::uint32_t>(slot), assigned_.codes.data() + at * code_bytes_);
-      if (places != nullptr) places[slot] = std::uint64_t{list} << 32 | position;
+      if (places != nullptr) places[slot] = {list, static_cast<std::uint32_t>(position)};
       structured_.store(slot + 1, std::memory_order_relaxed);
       if (yield != nullptr && (slot + 1 - begin) % slots_per_look == 0 &&
           __atomic_load_n(yield, __ATOMIC_RELAXED) != 0 && (Clock::now() - start).count() >= slice_nanos) {
@@ -559,8 +672,8 @@ void SlotIndex::decode(std::int64_t slot, float* row) const {
   if (slot >= structured_.load(std::memory_order_relaxed)) {
     std::fill(row, row + shape_.dim, 0.0f);
   } else if (inverted_ != nullptr) {
-    const std::uint64_t place = reinterpret_cast<const std::uint64_t*>(places_.data())[slot];
-    inverted_->decode(static_cast<std::uint32_t>(place >> 32), static_cast<std::uint32_t>(place), row);
+    const Place at = place(slot);
+    inverted_->model()->decode(at.list, inverted_->code(at.list, at.position), row);
   } else {
     codec_->decode(code(slot), row);
     scaling_.undo(row, shape_.dim);
@@ -568,10 +681,10 @@ void SlotIndex::decode(std::int64_t slot, float* row) const {
 }
 
 std::size_t SlotIndex::scan_codes(const SlotVersion& version, const float* query, std::size_t most,
-                                  Scratch& scratch) const {
+                                  Scratch& scratch, StopWatch& watch) const {
   if (shape_.type == IndexType::kSq8) {
     const auto& scalar = static_cast<const ScalarCodec&>(*codec_);
-    return scan(ScalarCodes(scalar, shape_.metric, level_, code(0), query, scratch), version, most, scratch);
+    return scan(ScalarCodes(scalar, shape_.metric, level_, code(0), query, scratch), version, most, scratch, watch);
   }
   const faiss::ProductQuantizer& quantizer = static_cast<const ProductCodec&>(*codec_).quantizer();
   float* table = scratch.row(quantizer.M * quantizer.ksub);
@@ -581,38 +694,41 @@ std::size_t SlotIndex::scan_codes(const SlotVersion& version, const float* query
     quantizer.compute_inner_prod_table(query, table);
   }
   if (quantizer.nbits == 8) {
-    return scan(ProductCodes<faiss::PQDecoder8>(quantizer, table, shape_.metric, code(0)), version, most, scratch);
+    const ProductCodes<faiss::PQDecoder8> codes(quantizer, table, shape_.metric, code(0));
+    return scan(codes, version, most, scratch, watch);
   }
-  return scan(ProductCodes<faiss::PQDecoderGeneric>(quantizer, table, shape_.metric, code(0)), version, most, scratch);
+  const ProductCodes<faiss::PQDecoderGeneric> codes(quantizer, table, shape_.metric, code(0));
+  return scan(codes, version, most, scratch, watch);
 }
 
 // The candidates of a lossy type or a graph, ascending by rank; how many.
 std::size_t SlotIndex::rank(const SlotVersion& version, const float* query, std::size_t wanted, std::size_t considered,
-                            const SearchWidth& width, Scratch& scratch, const Candidate*& best) const {
+                            const SearchWidth& width, Scratch& scratch, StopWatch& watch,
+                            const Candidate*& best) const {
   const std::int64_t linked = structured_.load(std::memory_order_relaxed);
   if (shape_.type == IndexType::kHnsw) {
     const auto ef = static_cast<std::size_t>(
         std::min(std::max(width.ef_search, static_cast<std::int64_t>(wanted)), linked));
-    return walk_rows(graph_->view(), row_space(), query, version, linked, ef, scratch, best);
+    return walk_rows(graph_->view(), row_space(), query, version, linked, ef, scratch, watch, best);
   }
   std::vector<float> copy;
-  const Scaling& scaling = inverted_ != nullptr ? inverted_->scaling() : scaling_;
+  const Scaling& scaling = inverted_ != nullptr ? inverted_->model()->scaling() : scaling_;
   const float* scaled = scaling.apply(query, shape_.dim, copy);
   if (shape_.type == IndexType::kHnswSq8) {
     const auto ef = static_cast<std::size_t>(
         std::min(std::max(width.ef_search, static_cast<std::int64_t>(considered)), linked));
     const ScalarCodes codes(static_cast<const ScalarCodec&>(*codec_), shape_.metric, level_, code(0), scaled, scratch);
-    return walk_graph(graph_->view(), codes, version, linked, ef, scratch, best);
+    return walk_graph(graph_->view(), codes, version, linked, ef, scratch, watch, best);
   }
   const std::size_t found = inverted_ != nullptr
-                                ? inverted_->search(scaled, width.lists(), considered, version, linked, scratch)
-                                : scan_codes(version, scaled, considered, scratch);
+                                ? inverted_->search(scaled, width.lists(), considered, version, linked, scratch, watch)
+                                : scan_codes(version, scaled, considered, scratch, watch);
   best = scratch.admitted.data();
   return found;
 }
 
 void SlotIndex::search(const SlotVersion& version, const std::int64_t* const* id_pages, const float* query,
-                       std::int32_t k, const SearchWidth& width, const SearchResult& result) const {
+                       std::int32_t k, const SearchWidth& width, const Stop& stop, const SearchResult& result) const {
   *result.count = 0;
   require(k >= 1, "k must be at least 1");
   require(version.slot_count >= 0 && version.slot_count <= capacity_, "slot_count is beyond the reserved capacity");
@@ -621,22 +737,29 @@ void SlotIndex::search(const SlotVersion& version, const std::int64_t* const* id
   const float* checked = checked_query(shape_.metric, shape_.dim, query, scratch);
   // No list is longer than the slots are many, whatever k is.
   const std::int64_t wanted = std::min<std::int64_t>(k, version.slot_count);
+  stop.check();
   if (wanted == 0 || version.slot_count > structured_.load(std::memory_order_relaxed)) return;
 
   const RowSpace space = row_space();
+  StopWatch watch(stop, shape_.dim);
   if (shape_.type == IndexType::kFlat || shape_.type == IndexType::kIvfFlat) {
-    TopK top(result.ids, result.distances, result.count, k);
+    std::int32_t count = 0;
+    TopK top(result.ids, result.distances, &count, k);
     ExactScan scan(space.metric, space.level, space.rows, space.max_row_norm, checked, id_pages, top);
     if (shape_.type == IndexType::kFlat) {
-      scan.range(0, version.slot_count, version.set);
+      in_steps(version.slot_count, watch,
+               [&](std::int64_t from, std::int64_t to) { scan.range(from, to, version.set); });
     } else {
       std::vector<float> copy;
-      const float* scaled = inverted_->scaling().apply(checked, shape_.dim, copy);
-      const std::size_t found =
-          inverted_->collect(scaled, width.lists(), version, structured_.load(std::memory_order_relaxed), scratch);
-      scan.list(reinterpret_cast<const std::int32_t*>(scratch.neighbours.data()), static_cast<std::int64_t>(found));
+      const float* scaled = inverted_->model()->scaling().apply(checked, shape_.dim, copy);
+      const std::size_t found = inverted_->collect(scaled, width.lists(), version,
+                                                   structured_.load(std::memory_order_relaxed), scratch, watch);
+      const auto* slots = reinterpret_cast<const std::int32_t*>(scratch.neighbours.data());
+      in_steps(static_cast<std::int64_t>(found), watch,
+               [&](std::int64_t from, std::int64_t to) { scan.list(slots + from, to - from); });
     }
     top.sort();
+    *result.count = count;
     return;
   }
   if (graph_ != nullptr && graph_->max_level() < 0) return;
@@ -644,10 +767,10 @@ void SlotIndex::search(const SlotVersion& version, const std::int64_t* const* id
   const auto considered = static_cast<std::size_t>(std::min(wanted * factor, version.slot_count));
   const Candidate* best = nullptr;
   const std::size_t found =
-      rank(version, checked, static_cast<std::size_t>(wanted), considered, width, scratch, best);
+      rank(version, checked, static_cast<std::size_t>(wanted), considered, width, scratch, watch, best);
   *result.count = static_cast<std::int32_t>(report(space, checked, id_pages, best, found, considered,
-                                                   static_cast<std::size_t>(wanted), scratch, result.ids,
-                                                   result.distances));
+                                                   static_cast<std::size_t>(wanted), scratch, watch,
+                                                   result.ids, result.distances));
 }
 
 }  // namespace panvec

@@ -15,6 +15,7 @@
 #include "row_store.hpp"
 #include "scratch_pool.hpp"
 #include "slot_calls.hpp"
+#include "stop.hpp"
 
 namespace panvec {
 
@@ -83,13 +84,15 @@ class SlotIndex final : private RowDecoder {
   void reserve(std::size_t capacity);
   void stage(std::int64_t first_slot, const float* rows, std::int64_t count, std::int64_t* bad_row,
              std::int32_t* bad_component);
+  void stage_from(std::int64_t first_slot, const SlotIndex& source, const std::int32_t* slots, std::int64_t count);
   void train(std::int32_t nlist, const float* sample, const std::int32_t* slots, std::int64_t sample_count,
-             unsigned threads, std::int64_t* bad_row, std::int32_t* bad_component);
-  void encode(std::int64_t end, unsigned threads);
+             unsigned threads, const Stop& stop, std::int64_t* bad_row, std::int32_t* bad_component);
+  void train_like(const SlotIndex& source);
+  void encode(std::int64_t end, unsigned threads, const Stop& stop);
   void link(std::int64_t first_slot, std::int64_t count, unsigned threads, const std::int32_t* yield,
             std::int64_t slice_nanos, std::int64_t& linked);
   void search(const SlotVersion& version, const std::int64_t* const* id_pages, const float* query, std::int32_t k,
-              const SearchWidth& width, const SearchResult& result) const;
+              const SearchWidth& width, const Stop& stop, const SearchResult& result) const;
 
  private:
   // Lists and codes of slots that are encoded and not in a list yet.
@@ -98,20 +101,33 @@ class SlotIndex final : private RowDecoder {
     std::vector<std::uint32_t> lists;
     std::vector<std::uint8_t> codes;
   };
+  // Where the code of a slot lies, for types with lists whose rows are dropped.
+  struct Place {
+    std::uint32_t list;
+    std::uint32_t position;
+  };
   struct Sample;
 
   void decode(std::int64_t slot, float* row) const override;
   const float* staged_row(std::int64_t slot) const;
   std::uint8_t* code(std::int64_t slot) const;
+  Place place(std::int64_t slot) const;
+  bool learnt_with(const SlotIndex& other) const;
+  void check_stage(std::int64_t first_slot, std::int64_t count) const;
+  RowStore& room_for_rows(std::int64_t first_slot, std::int64_t count);
+  void forget_from(std::int64_t slot);
+  void count_staged(std::int64_t first_slot, std::int64_t count);
+  void stage_codes(std::int64_t first_slot, const SlotIndex& source, const std::int32_t* slots, std::int64_t count);
   Sample sample_of(const float* rows, const std::int32_t* slots, std::int64_t count, bool stored, std::size_t most,
-                   std::int64_t* bad_row, std::int32_t* bad_component) const;
+                   const Stop& stop, std::int64_t* bad_row, std::int32_t* bad_component) const;
   void encode_slice(std::int64_t begin, std::int64_t end);
   std::unique_ptr<SlotDistances> link_distances() const;
   std::int64_t extend(std::int64_t end, unsigned threads, const std::int32_t* yield, std::int64_t slice_nanos);
   void drop_rows_if_done();
   std::size_t rank(const SlotVersion& version, const float* query, std::size_t wanted, std::size_t considered,
-                   const SearchWidth& width, Scratch& scratch, const Candidate*& best) const;
-  std::size_t scan_codes(const SlotVersion& version, const float* query, std::size_t most, Scratch& scratch) const;
+                   const SearchWidth& width, Scratch& scratch, StopWatch& watch, const Candidate*& best) const;
+  std::size_t scan_codes(const SlotVersion& version, const float* query, std::size_t most, Scratch& scratch,
+                         StopWatch& watch) const;
   void account();
 
   const IndexShape shape_;
@@ -126,15 +142,15 @@ class SlotIndex final : private RowDecoder {
   std::size_t code_bytes_ = 0;
 
   std::unique_ptr<RowStore> rows_;  // of all slots; NULL once they have been dropped
-  std::unique_ptr<RowStore> late_rows_;  // of slots that are not linked yet, when rows_ is NULL
+  std::unique_ptr<RowStore> late_rows_;  // of slots from late_first_ on that are not linked yet, when rows_ is NULL
   std::int64_t late_first_ = 0;
   std::unique_ptr<LinkedGraph> graph_;
-  Scaling scaling_;               // of codec_
-  std::unique_ptr<Codec> codec_;  // of codes_
-  GrowingBlock codes_;            // by slot
+  Scaling scaling_;                     // of codec_
+  std::shared_ptr<const Codec> codec_;  // of codes_; perhaps other indexes' too
+  GrowingBlock codes_;                  // by slot
   std::unique_ptr<InvertedFile> inverted_;
   Assigned assigned_;
-  GrowingBlock places_;  // by slot: list and position in it, for types with lists whose rows are dropped
+  GrowingBlock places_;  // by slot: a Place
   std::atomic<std::size_t> bytes_{0};
   mutable ScratchPool scratch_;
 };

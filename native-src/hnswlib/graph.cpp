@@ -176,6 +176,18 @@ bool Graph::stage(std::int64_t first_slot, const float* rows, std::int64_t count
   return true;
 }
 
+void Graph::stage_from(std::int64_t first_slot, const Graph& source, const std::int32_t* slots, std::int64_t count) {
+  free_outdated();
+  double max_norm = max_row_norm();
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto slot = static_cast<hnswlib::tableint>(first_slot + i);
+    store_row_again(space_->metric(), source.rows().row(slots[i]), space_->dim(),
+                    reinterpret_cast<float*>(getDataByInternalId(slot)), max_norm);
+    setExternalLabel(slot, slot);
+  }
+  max_row_norm_.store(max_norm, std::memory_order_relaxed);
+}
+
 // hnswlib draws levels from one generator in order of arrival; here a level depends on nothing but seed and slot.
 int Graph::level_of(std::uint32_t slot) const { return slot_level(seed_, slot, mult_); }
 

@@ -103,6 +103,9 @@ class Graph final : private hnswlib::HierarchicalNSW<float> {
   // Writes rows at slots that are not linked. The first row that cannot be stored ends it.
   bool stage(std::int64_t first_slot, const float* rows, std::int64_t count, BadRow& bad);
 
+  // Writes linked rows of another graph of the same space.
+  void stage_from(std::int64_t first_slot, const Graph& source, const std::int32_t* slots, std::int64_t count);
+
   // Links staged slots from linked() on. `linked` counts them, also when this throws.
   void link(std::int64_t count, unsigned threads, const std::int32_t* yield, std::int64_t slice_nanos,
             std::int64_t& linked);

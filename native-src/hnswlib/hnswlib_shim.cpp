@@ -38,6 +38,12 @@ RowSpace row_space(const panvec_hnswlib& index) {
   return {graph.space().metric(), graph.space().level(), graph.rows(), graph.max_row_norm(), graph.capacity()};
 }
 
+void check_stage(const Graph& graph, std::int64_t first_slot, std::int64_t count) {
+  require(count >= 0 && first_slot >= graph.linked() && first_slot <= graph.capacity() &&
+              count <= graph.capacity() - first_slot,
+          "slots to stage are linked already or beyond the reserved capacity");
+}
+
 }  // namespace
 
 extern "C" {
@@ -108,12 +114,25 @@ std::int32_t panvec_hnswlib_stage(panvec_hnswlib* index, std::int64_t first_slot
                                   std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
     Graph& graph = index->graph;
-    require(count >= 0 && first_slot >= graph.linked() && first_slot <= graph.capacity() &&
-                count <= graph.capacity() - first_slot,
-            "slots to stage are linked already or beyond the reserved capacity");
+    check_stage(graph, first_slot, count);
     BadRow bad;
     if (graph.stage(first_slot, rows, count, bad)) return;
     fail_stage(bad, graph.rows().row(first_slot + bad.row), bad_row, bad_component);
+  });
+}
+
+std::int32_t panvec_hnswlib_stage_from(panvec_hnswlib* index, std::int64_t first_slot, const panvec_hnswlib* source,
+                                       const std::int32_t* slots, std::int64_t count, char* error,
+                                       std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    Graph& graph = index->graph;
+    check_stage(graph, first_slot, count);
+    const RankingSpace& space = source->graph.space();
+    require(source != index, "the source must be another index");
+    require(space.metric() == graph.space().metric() && space.dim() == graph.space().dim(),
+            "the source has another metric or dimension");
+    check_source_slots(slots, count, source->graph.linked());
+    graph.stage_from(first_slot, source->graph, slots, count);
   });
 }
 
@@ -132,9 +151,10 @@ std::int32_t panvec_hnswlib_link(panvec_hnswlib* index, std::int64_t first_slot,
 std::int32_t panvec_hnswlib_search(const panvec_hnswlib* index, std::int64_t slot_count,
                                    const std::uint64_t* const* dead_pages, const std::int64_t* const* id_pages,
                                    const std::uint64_t* filter, const float* query, std::int32_t k, std::int32_t ef,
-                                   std::int64_t* ids, float* distances, std::int32_t* count, char* error,
-                                   std::int32_t error_capacity) {
+                                   const std::int32_t* stop, std::int64_t nanos_left, std::int64_t* ids,
+                                   float* distances, std::int32_t* count, char* error, std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    const Stop limit(stop, nanos_left);
     const Graph& graph = index->graph;
     *count = 0;
     require(k >= 1, "k must be at least 1");
@@ -145,16 +165,18 @@ std::int32_t panvec_hnswlib_search(const panvec_hnswlib* index, std::int64_t slo
     const float* checked = checked_query(space.metric, space.rows.dim, query, scratch);
     // No list is longer than the slots are many, whatever k and ef are.
     const std::int64_t wanted = std::min<std::int64_t>(k, slot_count);
+    limit.check();
     if (wanted == 0 || graph.max_level() < 0) return;
 
+    StopWatch watch(limit, space.rows.dim);
     const SlotVersion version{slot_count, {dead_pages, filter}};
     const auto width = static_cast<std::size_t>(std::min(std::max<std::int64_t>(ef, wanted), graph.linked()));
     const Candidate* best = nullptr;
     const std::size_t found =
-        walk_rows(graph.view(), space, checked, version, graph.linked(), width, scratch, best);
+        walk_rows(graph.view(), space, checked, version, graph.linked(), width, scratch, watch, best);
     const auto most = static_cast<std::size_t>(wanted);
     *count = static_cast<std::int32_t>(
-        report(space, checked, id_pages, best, found, most, most, scratch, ids, distances));
+        report(space, checked, id_pages, best, found, most, most, scratch, watch, ids, distances));
   });
 }
 

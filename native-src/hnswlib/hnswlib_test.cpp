@@ -1,6 +1,7 @@
 // The whole C interface: recall, versions and filters, bad input, failures half-way, searches beside linking.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -67,6 +68,7 @@ namespace {
 
 constexpr std::uint32_t kSeed = 20261123;
 constexpr std::int64_t kSlotsPerPage = 32768;
+constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
 
 char error_text[512];
 
@@ -165,7 +167,7 @@ Hits search(const Index& index, const float* query, std::int32_t k, std::int32_t
   std::vector<float> distances(static_cast<std::size_t>(k));
   std::int32_t count = -1;
   ok(panvec_hnswlib_search(index.handle(), index.slots(), index.dead_pages(), index.id_pages(), filter, query, k, ef,
-                           ids.data(), distances.data(), &count, error_text, sizeof error_text));
+                           nullptr, kForever, ids.data(), distances.data(), &count, error_text, sizeof error_text));
   CHECK(count >= 0 && count <= k);
   Hits hits;
   for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) hits.emplace_back(distances[i], ids[i]);
@@ -328,8 +330,8 @@ void a_version_hides_later_slots() {
     std::int64_t ids[10];
     float distances[10];
     std::int32_t count = -1;
-    ok(panvec_hnswlib_search(index.handle(), visible, nullptr, index.id_pages(), nullptr, query.data(), 10, 64, ids,
-                             distances, &count, error_text, sizeof error_text));
+    ok(panvec_hnswlib_search(index.handle(), visible, nullptr, index.id_pages(), nullptr, query.data(), 10, 64,
+                             nullptr, kForever, ids, distances, &count, error_text, sizeof error_text));
     CHECK(count <= std::min<std::int64_t>(10, visible));
     CHECK((count > 0) == (visible > 0));
     for (std::int32_t i = 0; i < count; ++i) CHECK(ids[i] > Index::id_of(visible));
@@ -428,8 +430,8 @@ void a_huge_k_returns_what_can_be_reached_in_order() {
   std::vector<float> distances(500);
   std::int32_t count = 0;
   constexpr std::int32_t most = std::numeric_limits<std::int32_t>::max();
-  ok(panvec_hnswlib_search(index.handle(), 500, nullptr, index.id_pages(), nullptr, query.data(), most, most,
-                           ids.data(), distances.data(), &count, error_text, sizeof error_text));
+  ok(panvec_hnswlib_search(index.handle(), 500, nullptr, index.id_pages(), nullptr, query.data(), most, most, nullptr,
+                           kForever, ids.data(), distances.data(), &count, error_text, sizeof error_text));
   CHECK(count >= 495 && count <= 500);
   Hits found;
   for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) found.emplace_back(distances[i], ids[i]);
@@ -486,7 +488,7 @@ void a_bad_query_is_named() {
       error_text[0] = '\0';
       CHECK_EQUAL(PANVEC_INVALID_VECTOR,
                   panvec_hnswlib_search(index.handle(), visible, nullptr, index.id_pages(), nullptr, query.data(), 1,
-                                        10, &id, &distance, &count, error_text, sizeof error_text));
+                                        10, nullptr, kForever, &id, &distance, &count, error_text, sizeof error_text));
       CHECK_EQUAL(std::string(text), std::string(error_text));
       CHECK_EQUAL(0, count);
     }
@@ -808,7 +810,8 @@ void other_calls_survive_a_lack_of_memory() {
     float distances[10];
     std::int32_t count = 0;
     const std::int32_t searched = panvec_hnswlib_search(index.handle(), 300, nullptr, index.id_pages(), nullptr,
-                                                        query.data(), 10, 300, ids, distances, &count, nullptr, 0);
+                                                        query.data(), 10, 300, nullptr, kForever, ids, distances,
+                                                        &count, nullptr, 0);
     allocations_left = n;
     panvec_hnswlib* made = nullptr;
     const std::int32_t created = panvec_hnswlib_create(PANVEC_L2, 8, 16, 100, 1, &made, nullptr, 0);
@@ -840,7 +843,7 @@ void a_search_allocates_nothing() {
         if (warm) allocations_left = 0;
         const std::int32_t status =
             panvec_hnswlib_search(index.handle(), 2000, nullptr, index.id_pages(), allowed, &queries[i * 32], 10, 64,
-                                  ids, distances, &count, error_text, sizeof error_text);
+                                  nullptr, kForever, ids, distances, &count, error_text, sizeof error_text);
         allocations_left = -1;
         ok(status);
       }
@@ -908,8 +911,8 @@ void searches_run_beside_linking() {
       __atomic_sub_fetch(&waiting, 1, __ATOMIC_RELAXED);
       const std::int64_t visible = published.load();
       CHECK_EQUAL(PANVEC_OK,
-                  panvec_hnswlib_search(index, visible, nullptr, &id_page, nullptr, query.data(), 10, 40, found_ids,
-                                        distances, &count, nullptr, 0));
+                  panvec_hnswlib_search(index, visible, nullptr, &id_page, nullptr, query.data(), 10, 40, nullptr,
+                                        kForever, found_ids, distances, &count, nullptr, 0));
       CHECK(count <= std::min<std::int64_t>(10, visible));
       for (std::int32_t i = 0; i < count; ++i) {
         CHECK(found_ids[i] >= 0 && found_ids[i] < visible);
@@ -959,6 +962,253 @@ void searches_run_beside_linking() {
   panvec_hnswlib_free(index);
 }
 
+struct Limit {
+  const std::int32_t* stop;
+  std::int64_t nanos_left;
+};
+
+constexpr std::int32_t kStopped = 1;
+constexpr std::int32_t kNotStopped = 0;
+constexpr Limit kAtOnce[] = {{&kStopped, kForever}, {nullptr, 0}, {nullptr, -1}, {&kNotStopped, 0},
+                             {nullptr, std::numeric_limits<std::int64_t>::min()}};
+constexpr Limit kNever[] = {{&kNotStopped, kForever}, {nullptr, kForever - 1}, {&kNotStopped, kForever / 2}};
+
+// In nanoseconds.
+template <typename Run>
+std::int64_t time_of(Run&& run) {
+  const auto start = std::chrono::steady_clock::now();
+  run();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start).count();
+}
+
+template <typename Run>
+std::int64_t least_time(Run&& run) {
+  std::int64_t least = kForever;
+  for (int i = 0; i < 5; ++i) least = std::min(least, time_of(run));
+  return least;
+}
+
+std::int32_t limited_search(const Index& index, const float* query, const Limit& limit, Hits& hits) {
+  std::int64_t ids[10];
+  float distances[10];
+  std::int32_t count = -1;
+  const std::int32_t status =
+      panvec_hnswlib_search(index.handle(), index.slots(), index.dead_pages(), index.id_pages(), nullptr, query, 10,
+                            8000, limit.stop, limit.nanos_left, ids, distances, &count, error_text,
+                            sizeof error_text);
+  CHECK(count >= 0);
+  hits.clear();
+  for (std::int32_t i = 0; i < count; ++i) hits.emplace_back(distances[i], ids[i]);
+  return status;
+}
+
+void a_search_ends_when_asked() {
+  std::mt19937 random(kSeed + 40);
+  constexpr std::size_t dim = 128;
+  for (const bool with_dead : {false, true}) {
+    Index index(PANVEC_L2, dim, 16, 40);
+    index.add(gaussian(6000, dim, random), 2);
+    if (with_dead) index.kill(17);
+    const std::vector<float> query = gaussian(1, dim, random);
+    const Hits all = search(index, query.data(), 10, 8000);
+    Hits hits;
+    for (const Limit& limit : kAtOnce) {
+      CHECK_EQUAL(PANVEC_STOPPED, limited_search(index, query.data(), limit, hits));
+      CHECK(hits.empty());
+      CHECK_EQUAL(std::string("stopped"), std::string(error_text));
+    }
+    for (const Limit& limit : kNever) {
+      CHECK_EQUAL(PANVEC_OK, limited_search(index, query.data(), limit, hits));
+      CHECK(hits == all);
+    }
+    // Begun in time, and too long.
+    const std::int64_t whole =
+        least_time([&] { CHECK_EQUAL(PANVEC_OK, limited_search(index, query.data(), kNever[0], hits)); });
+    // Several times: a machine with other work to do may have been slow when the time was taken.
+    bool stopped = false;
+    for (int i = 0; i < 10 && !stopped; ++i) {
+      stopped = limited_search(index, query.data(), {nullptr, whole / 8}, hits) == PANVEC_STOPPED;
+    }
+    CHECK(stopped);
+    CHECK(hits.empty());
+    // A bad query is bad, whatever the time.
+    const std::vector<float> bad(dim, std::numeric_limits<float>::quiet_NaN());
+    CHECK_EQUAL(PANVEC_INVALID_VECTOR, limited_search(index, bad.data(), kAtOnce[0], hits));
+    CHECK(search(index, query.data(), 10, 8000) == all);
+  }
+}
+
+void searches_are_stopped_by_another_thread() {
+  std::mt19937 random(kSeed + 41);
+  constexpr std::size_t dim = 16;
+  Index index(PANVEC_L2, dim);
+  index.add(gaussian(2000, dim, random), 2);
+  const std::vector<float> query = gaussian(1, dim, random);
+  const Hits all = search(index, query.data(), 10, 8000);
+  std::int32_t stop = 0;
+  std::atomic<std::int64_t> searches{0};
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&] {
+      for (;;) {
+        std::int64_t ids[10];
+        float distances[10];
+        std::int32_t count = 0;
+        const std::int32_t status =
+            panvec_hnswlib_search(index.handle(), index.slots(), nullptr, index.id_pages(), nullptr, query.data(), 10,
+                                  8000, &stop, kForever, ids, distances, &count, nullptr, 0);
+        if (status == PANVEC_STOPPED) return;
+        Hits hits;
+        for (std::int32_t j = 0; j < count; ++j) hits.emplace_back(distances[j], ids[j]);
+        if (status != PANVEC_OK || hits != all) wrong.fetch_add(1);
+        searches.fetch_add(1);
+      }
+    });
+  }
+  while (searches.load() < 6) std::this_thread::yield();
+  __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+  for (std::thread& thread : threads) thread.join();
+  CHECK_EQUAL(0, wrong.load());
+  CHECK(search(index, query.data(), 10, 8000) == all);
+}
+
+std::vector<std::int32_t> shuffled_slots(std::int64_t count, std::mt19937& random) {
+  std::vector<std::int32_t> slots(static_cast<std::size_t>(count));
+  std::iota(slots.begin(), slots.end(), 0);
+  std::shuffle(slots.begin(), slots.end(), random);
+  return slots;
+}
+
+// Takes over rows in blocks of odd sizes and links them.
+void take_over(Index& index, const Index& source, const std::vector<std::int32_t>& slots, std::mt19937& random) {
+  const auto count = static_cast<std::int64_t>(slots.size());
+  const std::int64_t first = index.slots();
+  index.reserve(first + count);
+  for (std::int64_t at = 0; at < count;) {
+    const std::int64_t block = std::min<std::int64_t>(count - at, static_cast<std::int64_t>(random() % 300));
+    ok(panvec_hnswlib_stage_from(index.handle(), first + at, source.handle(), &slots[static_cast<std::size_t>(at)],
+                                 block, error_text, sizeof error_text));
+    at += block;
+  }
+  std::int64_t linked = 0;
+  ok(panvec_hnswlib_link(index.handle(), first, count, 2, nullptr, 0, &linked, error_text, sizeof error_text));
+  CHECK_EQUAL(count, linked);
+  index.publish(count);
+}
+
+// All distances, by slot.
+std::vector<float> all_distances(const Index& index, const float* query) {
+  std::vector<float> distances(static_cast<std::size_t>(index.slots()));
+  for (const auto& hit : exact(index, query, static_cast<std::int32_t>(index.slots()))) {
+    distances[static_cast<std::size_t>((1000000 - hit.second) / 7)] = hit.first;
+  }
+  return distances;
+}
+
+void rows_of_another_index_are_taken_over_bit_for_bit() {
+  std::mt19937 random(kSeed + 42);
+  constexpr std::size_t dim = 24;
+  for (const std::int32_t metric : {PANVEC_L2, PANVEC_COSINE, PANVEC_DOT}) {
+    Index source(metric, dim), index(metric, dim, 8, 60);
+    std::vector<float> rows = gaussian(2000, dim, random);
+    for (std::size_t i = 0; i < 2000; ++i) rows[i * dim] *= static_cast<float>(1 + i % 50);
+    source.add(rows, 2);
+    index.add(gaussian(10, dim, random));
+    std::vector<std::int32_t> slots = shuffled_slots(2000, random);
+    slots.resize(1500);
+    // Searches of the source go on.
+    std::atomic<bool> done{false};
+    std::atomic<int> wrong{0};
+    const std::vector<float> query = gaussian(1, dim, random);
+    const Hits before = search(source, query.data(), 10, 100);
+    std::thread searcher([&] {
+      while (!done.load()) wrong.fetch_add(search(source, query.data(), 10, 100) == before ? 0 : 1);
+    });
+    take_over(index, source, slots, random);
+    done.store(true);
+    searcher.join();
+    CHECK_EQUAL(0, wrong.load());
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      CHECK(index.row(10 + static_cast<std::int64_t>(i)) == source.row(slots[i]));
+    }
+    double found = 0;
+    for (int i = 0; i < 10; ++i) {
+      const std::vector<float> q = gaussian(1, dim, random);
+      CHECK(exact(index, q.data(), 20) == brute_force(index, q, 20));
+      const std::vector<float> of_source = all_distances(source, q.data()), of_index = all_distances(index, q.data());
+      for (std::size_t j = 0; j < slots.size(); ++j) {
+        CHECK_EQUAL(of_source[static_cast<std::size_t>(slots[j])], of_index[10 + j]);
+      }
+      found += recall(brute_force(index, q, 10), search(index, q.data(), 10, 200)) / 10;
+    }
+    CHECK(found >= 0.8);
+  }
+}
+
+// Rows that differ by their last bits: which are nearest only the reference kernel can say, and which of them to ask it
+// follows from the greatest norm.
+void scans_are_exact_over_large_rows_that_were_taken_over() {
+  std::mt19937 random(kSeed + 45);
+  constexpr std::size_t dim = 64, count = 1000;
+  Index source(PANVEC_DOT, dim), index(PANVEC_DOT, dim);
+  const std::vector<float> base = gaussian(1, dim, random);
+  std::vector<float> rows;
+  for (std::size_t i = 0; i < count; ++i) {
+    for (const float x : base) {
+      const auto bits = static_cast<float>(static_cast<int>(random() % 9) - 4);
+      rows.push_back(1000.0f * x * (1.0f + bits * std::numeric_limits<float>::epsilon()));
+    }
+  }
+  source.add(rows, 2);
+  take_over(index, source, shuffled_slots(count, random), random);
+  for (int i = 0; i < 20; ++i) {
+    const std::vector<float> query = gaussian(1, dim, random);
+    CHECK(exact(source, query.data(), 10) == brute_force(source, query, 10));
+    CHECK(exact(index, query.data(), 10) == brute_force(index, query, 10));
+  }
+}
+
+void hostile_sources_are_refused() {
+  std::mt19937 random(kSeed + 43);
+  Index source(PANVEC_L2, 8), index(PANVEC_L2, 8), cosine(PANVEC_COSINE, 8), wide(PANVEC_L2, 9);
+  source.reserve(200);
+  source.add(gaussian(100, 8, random));
+  const std::vector<float> rows = gaussian(50, 8, random);
+  index.add(rows);
+  index.reserve(60);
+  const std::vector<std::int32_t> good = {3, 1, 2};
+  const auto refused = [&](const Index& from, std::int64_t first, const std::int32_t* slots, std::int64_t count,
+                           const char* text) {
+    CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_hnswlib_stage_from(index.handle(), first, from.handle(), slots, count,
+                                                                   error_text, sizeof error_text));
+    CHECK_EQUAL(std::string(text), std::string(error_text));
+  };
+  const char* kind = "the source has another metric or dimension";
+  const char* where = "slots to stage are linked already or beyond the reserved capacity";
+  refused(cosine, 50, good.data(), 3, kind);
+  refused(wide, 50, good.data(), 3, kind);
+  refused(index, 50, good.data(), 3, "the source must be another index");
+  refused(source, 50, nullptr, 3, "slots is NULL");
+  for (const std::int32_t slot : {-1, 100, 199, 200, std::numeric_limits<std::int32_t>::max(),
+                                  std::numeric_limits<std::int32_t>::min()}) {
+    const std::vector<std::int32_t> bad = {3, slot, 2};
+    const std::string text = "slot " + std::to_string(slot) + " of the source is not linked";
+    refused(source, 50, bad.data(), 3, text.c_str());
+  }
+  refused(source, 49, good.data(), 3, where);
+  refused(source, 58, good.data(), 3, where);
+  refused(source, -1, good.data(), 3, where);
+  refused(source, 50, good.data(), -1, where);
+  refused(source, 50, good.data(), kForever, where);
+  refused(source, kForever, good.data(), 3, where);
+  ok(panvec_hnswlib_stage_from(index.handle(), 60, source.handle(), nullptr, 0, error_text, sizeof error_text));
+  take_over(index, source, good, random);
+  CHECK_EQUAL(std::int64_t{53}, index.slots());
+  CHECK(index.row(50) == source.row(3) && index.row(51) == source.row(1) && index.row(52) == source.row(2));
+  CHECK(index.row(49) == std::vector<float>(rows.end() - 8, rows.end()));
+}
+
 }  // namespace
 
 int main() {
@@ -988,4 +1238,9 @@ int main() {
   run("a search allocates nothing", a_search_allocates_nothing);
   run("linking gives way when asked and always gets ahead", linking_gives_way_when_asked_and_always_gets_ahead);
   run("searches run beside linking", searches_run_beside_linking);
+  run("a search ends when asked", a_search_ends_when_asked);
+  run("searches are stopped by another thread", searches_are_stopped_by_another_thread);
+  run("rows of another index are taken over bit for bit", rows_of_another_index_are_taken_over_bit_for_bit);
+  run("scans are exact over large rows that were taken over", scans_are_exact_over_large_rows_that_were_taken_over);
+  run("hostile sources are refused", hostile_sources_are_refused);
 }

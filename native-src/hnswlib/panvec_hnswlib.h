@@ -5,8 +5,9 @@
  * not decided here: the caller hands over its published version (slot_count, dead_pages) and a filter.
  *
  * Concurrency. Any number of search, exact, exact_slots, row, distance and stats calls may run together. reserve and
- * link need exclusive access. prepare and stage are a writer's: they may run beside searches (they touch nothing that a
- * search reads) but not beside another prepare, stage, reserve or link. The engine's locks provide all this.
+ * link need exclusive access. prepare, stage and stage_from are a writer's: they may run beside searches (they touch
+ * nothing that a search reads) but not beside another of them, reserve or link. The source of a stage_from is only
+ * read, as by a search. The engine's locks provide all this.
  *
  * Common arguments
  *   slot_count   slots >= slot_count are invisible to this call
@@ -16,6 +17,8 @@
  *   filter       NULL: all slots allowed. Otherwise a bitmap of at least slot_count bits by slot, set when allowed
  *   query, rows  float32 as given by the user; checked for NaN and infinity, and for COSINE normalised, on a copy here
  *   ids, distances   room for k results; filled sorted by (distance, id); distance is the reference kernel's
+ *   stop, nanos_left   when the call is to end early, with PANVEC_STOPPED: once *stop is not zero (read atomically;
+ *                NULL: never), or nanos_left nanoseconds after it began (INT64_MAX: no deadline; 0 or less: at once)
  */
 #ifndef PANVEC_HNSWLIB_H
 #define PANVEC_HNSWLIB_H
@@ -64,6 +67,11 @@ int32_t panvec_hnswlib_reserve(panvec_hnswlib *index, int64_t capacity, char *er
 int32_t panvec_hnswlib_stage(panvec_hnswlib *index, int64_t first_slot, const float *rows, int64_t count,
                              int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity);
 
+/* As stage, with the rows of `count` linked `slots` of `source`, another index of the same metric and dim, bit for bit
+ * and in this order. */
+int32_t panvec_hnswlib_stage_from(panvec_hnswlib *index, int64_t first_slot, const panvec_hnswlib *source,
+                                  const int32_t *slots, int64_t count, char *error, int32_t error_capacity);
+
 /* Links staged slots [first_slot, first_slot + count) into the graph with up to `threads` threads. first_slot is the
  * number of slots linked so far. Returns early, after at least slice_nanos, when *yield is not zero (read atomically;
  * NULL: never): *linked says how many were linked; the caller continues with the rest. On failure *linked counts the
@@ -78,8 +86,8 @@ int32_t panvec_hnswlib_link(panvec_hnswlib *index, int64_t first_slot, int64_t c
  * likes. The query is checked also when slot_count is 0. */
 int32_t panvec_hnswlib_search(const panvec_hnswlib *index, int64_t slot_count, const uint64_t *const *dead_pages,
                               const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k,
-                              int32_t ef, int64_t *ids, float *distances, int32_t *count, char *error,
-                              int32_t error_capacity);
+                              int32_t ef, const int32_t *stop, int64_t nanos_left, int64_t *ids, float *distances,
+                              int32_t *count, char *error, int32_t error_capacity);
 
 /* One slice of an exact scan: slots [from, to) with to <= slot_count. The first slice has *count = 0; ids, distances
  * and *count carry the state from slice to slice (unspecified order); the slice with finish != 0 sorts. The result is

@@ -1,7 +1,10 @@
 #include "connection.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <thread>
+#include <utility>
 
 #include "panvec_sqlitevec.h"
 #include "schema.hpp"
@@ -28,18 +31,23 @@ void fill_file(sqlite3* database, const std::string& path, const TableShape& sha
 constexpr int kCacheKiB = 16 * 1024;
 // Steps of SQLite's machine, about ten for a row of a scan and for a chunk of vec0: a few milliseconds at most.
 constexpr int kStepsBetweenChecks = 50;
-// What a WAL that grew by a large batch is cut back to.
-constexpr std::int64_t kWalLimitBytes = std::int64_t{64} << 20;
+// What a log that grew by a large batch is cut back to.
+constexpr std::int64_t kLogLimitBytes = std::int64_t{64} << 20;
+// Every so many pages the log's content is moved into the file.
+constexpr std::int64_t kLogPagesBetweenCheckpoints = 1000;
+// From so many on, the writer waits until no reader needs the log any more, so that it can begin anew.
+constexpr std::int64_t kLongLogPages = 4000;
+constexpr std::chrono::milliseconds kPatienceForLongLog{500};
 
 }  // namespace
 
 Connection::Connection(const char* path, const TableShape& shape, int busy_timeout_ms, Role role)
-    : shape_(shape), role_(role) {
+    : shape_(shape), role_(role), patience_(std::max(0, busy_timeout_ms)) {
   initialize_sqlite();
   constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
   if (path == nullptr) {
     path_ = "the database in memory";
-    open(":memory:", kFlags | SQLITE_OPEN_MEMORY, busy_timeout_ms);
+    open(":memory:", kFlags | SQLITE_OPEN_MEMORY);
     create_schema(database(), path_, shape_);
     prepare();
     return;
@@ -61,7 +69,7 @@ Connection::Connection(const char* path, const TableShape& shape, int busy_timeo
   }
   // Before the first statement: that one would read, and perhaps recover, a write-ahead log that is not this file's.
   const FileIdentity identity = FileIdentity::at(path_);
-  open(path_, kFlags, busy_timeout_ms);
+  open(path_, kFlags);
   check_unmoved("opening");
   if (!identity.exists() || FileIdentity::at(path_) != identity) {
     fail(PANVEC_IO, "opening " + path_ + ": the file was moved or deleted meanwhile");
@@ -104,7 +112,7 @@ Connection::~Connection() {
   }
 }
 
-void Connection::open(const std::string& file, int flags, int busy_timeout_ms) {
+void Connection::open(const std::string& file, int flags) {
   sqlite3* opened = nullptr;
   const int code = sqlite3_open_v2(file.c_str(), &opened, flags, nullptr);
   database_.reset(opened);
@@ -112,8 +120,10 @@ void Connection::open(const std::string& file, int flags, int busy_timeout_ms) {
     throw failure_of(opened, code, "opening", path_);
   }
   sqlite3_extended_result_codes(opened, 1);
-  sqlite3_busy_timeout(opened, std::max(0, busy_timeout_ms));
+  sqlite3_busy_handler(opened, wait_for_lock, this);
   sqlite3_progress_handler(opened, kStepsBetweenChecks, stop_statement, this);
+  // No file beside the database and its log.
+  execute(opened, "PRAGMA temp_store = MEMORY", path_, "opening");
   // Views and triggers that somebody put into the file get no functions to call.
   sqlite3_db_config(opened, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
 }
@@ -142,7 +152,9 @@ void Connection::configure_writer() {
   if (query_text(database(), "PRAGMA journal_mode", path_, "opening") != "wal") {
     require_wal(database(), path_);
   }
-  execute(database(), "PRAGMA journal_size_limit = " + std::to_string(kWalLimitBytes), path_, "opening");
+  execute(database(), "PRAGMA journal_size_limit = " + std::to_string(kLogLimitBytes), path_, "opening");
+  // Instead of SQLite's own rule, see tend_log.
+  sqlite3_wal_hook(database(), committed, this);
   // Proves that we may write, and waits for whoever writes now. Nothing is changed.
   execute(database(), "BEGIN IMMEDIATE", path_, "locking");
   execute(database(), "ROLLBACK", path_, "unlocking");
@@ -160,14 +172,15 @@ void Connection::prepare() {
       "(SELECT value FROM panvec_meta WHERE key = 'min_id'), "
       "(SELECT value FROM panvec_meta WHERE key = 'max_id')");
   reading_.row = statement("SELECT vector FROM panvec_vectors WHERE " + id + " = ?1");
-  reading_.ids = statement("SELECT " + id + " FROM panvec_vectors");
-  reading_.scan = statement("SELECT " + id + " AS id, panvec_distance(vector, ?1) AS distance FROM panvec_vectors " +
-                            "ORDER BY distance, id LIMIT ?2");
+  reading_.scan = statement("SELECT " + id + ", vector FROM panvec_vectors");
   // CROSS JOIN fixes the order: SQLite walks the filter and looks every id up, for few ids the quickest way there is.
-  reading_.scan_filtered =
-      statement("SELECT f.id AS id, panvec_distance(v.vector, ?1) AS distance FROM panvec_ids(?3) AS f CROSS JOIN " +
-                ("panvec_vectors AS v ON v." + id + " = f.id ORDER BY distance, f.id LIMIT ?2"));
-  if (!dot) {
+  reading_.scan_filtered = statement(
+      "SELECT f.id, v.vector FROM panvec_ids(?1) AS f CROSS JOIN panvec_vectors AS v ON v." + id + " = f.id");
+  if (dot) {
+    reading_.ids = statement("SELECT id FROM panvec_vectors WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
+  } else {
+    reading_.chunks = statement(
+        "SELECT chunk_id, size, validity, rowids FROM panvec_vectors_chunks WHERE chunk_id >= ?1 ORDER BY chunk_id");
     reading_.knn = statement("SELECT rowid, distance FROM panvec_vectors WHERE vector MATCH ?1 AND k = ?2");
     // Always a subquery: the planner turns IN with one literal into "=", which vec0 would apply after the k nearest.
     reading_.knn_filtered = statement(
@@ -183,6 +196,10 @@ void Connection::prepare() {
   writing_.insert = statement("INSERT INTO panvec_vectors(" + id + ", vector) VALUES (?1, ?2)");
   writing_.update = statement("UPDATE panvec_vectors SET vector = ?2 WHERE " + id + " = ?1");
   writing_.remove = statement("DELETE FROM panvec_vectors WHERE " + id + " = ?1");
+  if (dot) {
+    writing_.some_rows = statement("SELECT id, vector FROM panvec_vectors WHERE id >= ?1 ORDER BY id LIMIT ?2");
+    writing_.remove_range = statement("DELETE FROM panvec_vectors WHERE id BETWEEN ?1 AND ?2");
+  }
   writing_.set_meta = statement(
       "UPDATE panvec_meta SET value = CASE key WHEN 'rows' THEN ?1 WHEN 'min_id' THEN ?2 ELSE ?3 END "
       "WHERE key IN ('rows', 'min_id', 'max_id')");
@@ -215,15 +232,65 @@ void Connection::run(const Statement& statement, const char* what) const {
   }
 }
 
-int Connection::stop_statement(void* connection) noexcept {
-  const auto* self = static_cast<const Connection*>(connection);
-  return self->statements_stop_ && self->interrupted_.load(std::memory_order_relaxed);
+void Connection::begin_call(const Stop& stop) noexcept {
+  stop_ = stop;
+  kept_hits_ = {};
 }
 
-void Connection::check_interrupt() const {
-  if (interrupted_.load(std::memory_order_relaxed)) {
-    fail(PANVEC_NATIVE, "interrupted");
+int Connection::stop_statement(void* connection) noexcept {
+  const auto* self = static_cast<const Connection*>(connection);
+  return self->statements_stop_ && self->stop_.is_asked();
+}
+
+// In short steps, where SQLite's own handler comes to sleep for a tenth of a second: other writers hold their locks for
+// some milliseconds, and a stop has to be noticed.
+int Connection::wait_for_lock(void* connection, int times) noexcept {
+  auto* self = static_cast<Connection*>(connection);
+  const auto now = std::chrono::steady_clock::now();
+  if (times == 0) {
+    self->waiting_since_ = now;
   }
+  if (self->stop_.is_asked() || now - self->waiting_since_ >= self->patience_) {
+    return 0;
+  }
+  std::this_thread::sleep_for(std::chrono::microseconds(times < 4 ? 250 : 1000));
+  return 1;
+}
+
+int Connection::committed(void* connection, sqlite3*, const char*, int log_pages) noexcept {
+  static_cast<Connection*>(connection)->log_pages_ = log_pages;
+  return SQLITE_OK;
+}
+
+// SQLite's own rule is to move pages after every commit to a log of more than a thousand. Beside searches that follow
+// one another without a pause, the log never gets to begin anew: it grows for good, and each commit costs what only one
+// of many should. So pages are moved once for every thousand, and when the log is long, the writer waits, holding up no
+// reader, for those that need the log to end: the time of a search or two. The longer the log, the more patiently.
+void Connection::tend_log() noexcept {
+  const std::int64_t pages = std::exchange(log_pages_, 0);
+  if (pages <= kLogPagesBetweenCheckpoints) {
+    tend_log_at_ = kLogPagesBetweenCheckpoints;
+  }
+  if (pages < tend_log_at_) {
+    return;
+  }
+  tend_log_at_ = pages + kLogPagesBetweenCheckpoints;
+  // First without a wait: most of the work is done by then, and the wait is for readers alone.
+  checkpoint(SQLITE_CHECKPOINT_PASSIVE, std::chrono::milliseconds::zero());
+  if (pages >= kLongLogPages) {
+    checkpoint(SQLITE_CHECKPOINT_RESTART, kPatienceForLongLog * (pages / kLongLogPages));
+  }
+}
+
+void Connection::empty_log(std::chrono::milliseconds patience) noexcept {
+  checkpoint(SQLITE_CHECKPOINT_PASSIVE, std::chrono::milliseconds::zero());
+  checkpoint(SQLITE_CHECKPOINT_TRUNCATE, patience);
+}
+
+void Connection::checkpoint(int mode, std::chrono::milliseconds patience) noexcept {
+  const std::chrono::milliseconds usual = std::exchange(patience_, patience);
+  sqlite3_wal_checkpoint_v2(database(), "main", mode, nullptr, nullptr);
+  patience_ = usual;
 }
 
 void Connection::check_unmoved(const char* what) const {

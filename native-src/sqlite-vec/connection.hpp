@@ -1,13 +1,16 @@
 // One connection: a handle, its prepared statements and its place in a transaction.
 #pragma once
 
-#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "database_file.hpp"
 #include "sqlite_support.hpp"
+#include "stop.hpp"
 
 namespace panvec::sqlitevec {
 
@@ -20,16 +23,27 @@ struct TableState {
   std::int64_t max_id = 0;
 };
 
+// Ordered by (distance, id).
+struct Hit {
+  float distance;
+  std::int64_t id;
+  bool operator<(const Hit& other) const noexcept {
+    return distance != other.distance ? distance < other.distance : id < other.id;
+  }
+};
+
 // The statements of a search or a lookup.
 struct ReadStatements {
-  Statement begin, end, state, row, ids;
+  Statement begin, end, state, row;
   Statement scan, scan_filtered;
-  Statement knn, knn_filtered;  // not for DOT
+  Statement ids;                        // only for DOT
+  Statement chunks, knn, knn_filtered;  // not for DOT
 };
 
 // The statements of a writer.
 struct WriteStatements {
   Statement begin, commit, rollback, insert, update, remove, set_meta;
+  Statement some_rows, remove_range;  // only for DOT
 };
 
 class Connection {
@@ -54,11 +68,21 @@ class Connection {
   // Runs a statement that returns no rows.
   void run(const Statement& statement, const char* what) const;
 
-  // A call begins by forgetting interrupts meant for the one before; writes ask between rows. Never sqlite3_interrupt:
-  // it may hit sqlite-vec in the middle of a write, and where it prepares a statement, which it does not survive.
-  void begin_call() noexcept { interrupted_.store(false, std::memory_order_relaxed); }
-  void interrupt() noexcept { interrupted_.store(true, std::memory_order_relaxed); }
-  void check_interrupt() const;
+  // A call begins by forgetting the one before. Writes look between rows whether they are to stop, and while they wait
+  // for a lock. Never sqlite3_interrupt: it may hit sqlite-vec in the middle of a write, and where it prepares a
+  // statement, which it does not survive.
+  void begin_call(const Stop& stop) noexcept;
+  void check_stop() const { stop_.check(); }
+
+  // A search leaves hits here that its caller has no room for.
+  void keep_hits(std::vector<Hit> hits) noexcept { kept_hits_ = std::move(hits); }
+  std::vector<Hit> take_hits() noexcept { return std::exchange(kept_hits_, {}); }
+
+  // After a commit: moves what the write-ahead log holds into the file, now and then. Never fails: what is committed is
+  // committed.
+  void tend_log() noexcept;
+  // Moves all of it, and empties the log, unless readers of old states need it for longer than `patience`.
+  void empty_log(std::chrono::milliseconds patience) noexcept;
 
   // Throws PANVEC_IO when the path names no file or another one by now: what is written would be lost with the last
   // connection.
@@ -77,9 +101,12 @@ class Connection {
     void operator()(sqlite3* database) const noexcept { sqlite3_close_v2(database); }
   };
 
-  friend class InterruptibleStatements;
+  friend class StoppableStatements;
   static int stop_statement(void* connection) noexcept;
-  void open(const std::string& file, int flags, int busy_timeout_ms);
+  static int wait_for_lock(void* connection, int times) noexcept;
+  static int committed(void* connection, sqlite3*, const char*, int log_pages) noexcept;
+  void checkpoint(int mode, std::chrono::milliseconds patience) noexcept;
+  void open(const std::string& file, int flags);
   void configure_writer();
   void prepare();
   void check_schema() const;
@@ -88,8 +115,14 @@ class Connection {
   Role role_;
   std::string path_;
   bool in_batch_ = false;
-  std::atomic<bool> interrupted_{false};
+  Stop stop_;
   bool statements_stop_ = false;
+  // How long to wait for a lock, and since when that is done.
+  std::chrono::milliseconds patience_;
+  std::chrono::steady_clock::time_point waiting_since_;
+  std::vector<Hit> kept_hits_;
+  std::int64_t log_pages_ = 0;
+  std::int64_t tend_log_at_ = 0;
   WrittenFiles::Entry written_file_;
   // Statements go before their database does.
   std::unique_ptr<sqlite3, Close> database_;
@@ -97,15 +130,15 @@ class Connection {
   WriteStatements writing_;
 };
 
-// As long as one lives, an interrupt ends a running statement too: for searches, whose statements are long.
-class InterruptibleStatements {
+// As long as one lives, a stop ends a running statement too: for reads, whose statements are long.
+class StoppableStatements {
  public:
-  explicit InterruptibleStatements(Connection& connection) : connection_(connection) {
-    connection_.statements_stop_ = true;
+  explicit StoppableStatements(Connection& connection) : connection_(connection) {
+    connection_.statements_stop_ = connection.stop_.is_possible();
   }
-  ~InterruptibleStatements() { connection_.statements_stop_ = false; }
-  InterruptibleStatements(const InterruptibleStatements&) = delete;
-  InterruptibleStatements& operator=(const InterruptibleStatements&) = delete;
+  ~StoppableStatements() { connection_.statements_stop_ = false; }
+  StoppableStatements(const StoppableStatements&) = delete;
+  StoppableStatements& operator=(const StoppableStatements&) = delete;
 
  private:
   Connection& connection_;

@@ -119,14 +119,14 @@ IdFilter IdFilter::list(const std::int64_t* ids, std::int64_t count) {
                                                  std::to_string(ids[i - 1]));
     }
   }
-  IdFilter filter;
+  IdFilter filter(Kind::kList);
   filter.ids_ = ids;
   filter.size_ = count;
   return filter;
 }
 
 IdFilter IdFilter::bitmap(const std::uint64_t* words, std::int64_t first_id, std::int64_t word_count) {
-  IdFilter filter;
+  IdFilter filter(Kind::kBitmap);
   filter.words_ = words;
   filter.first_id_ = first_id;
   const std::uint64_t ids_left =
@@ -145,33 +145,48 @@ IdFilter IdFilter::bitmap(const std::uint64_t* words, std::int64_t first_id, std
 }
 
 IdFilter IdFilter::owned(std::vector<std::int64_t> sorted_ids) {
-  IdFilter filter;
+  IdFilter filter(Kind::kList);
   filter.own_ = std::move(sorted_ids);
   filter.size_ = static_cast<std::int64_t>(filter.own_.size());
   return filter;
 }
 
+IdFilter IdFilter::range(std::int64_t first, std::int64_t last) {
+  IdFilter filter(Kind::kRange);
+  filter.first_id_ = first;
+  filter.bits_ = static_cast<std::uint64_t>(last) - static_cast<std::uint64_t>(first);
+  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  filter.size_ = filter.bits_ < kMost ? static_cast<std::int64_t>(filter.bits_) + 1 : static_cast<std::int64_t>(kMost);
+  return filter;
+}
+
 bool IdFilter::contains(std::int64_t id) const noexcept {
-  if (words_ == nullptr) {
+  if (kind_ == Kind::kList) {
     return std::binary_search(ids(), ids() + size_, id);
   }
   if (id < first_id_) {
     return false;
   }
   const std::uint64_t bit = static_cast<std::uint64_t>(id) - static_cast<std::uint64_t>(first_id_);
+  if (kind_ == Kind::kRange) {
+    return bit <= bits_;
+  }
   return bit < bits_ && (words_[bit / 64] >> (bit % 64) & 1) != 0;
 }
 
 std::int64_t IdFilter::id_at(std::uint64_t position) const noexcept {
-  if (words_ == nullptr) {
+  if (kind_ == Kind::kList) {
     return ids()[position];
   }
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(first_id_) + position);
 }
 
 std::int64_t IdFilter::largest() const noexcept {
-  if (words_ == nullptr) {
+  if (kind_ == Kind::kList) {
     return ids()[size_ - 1];
+  }
+  if (kind_ == Kind::kRange) {
+    return id_at(bits_);
   }
   std::uint64_t position = bits_ - 1;
   while ((words_[position / 64] >> (position % 64) & 1) == 0) {
@@ -181,8 +196,11 @@ std::int64_t IdFilter::largest() const noexcept {
 }
 
 std::uint64_t IdFilter::from(std::uint64_t position) const noexcept {
-  if (words_ == nullptr) {
+  if (kind_ == Kind::kList) {
     return position < static_cast<std::uint64_t>(size_) ? position : kEnd;
+  }
+  if (kind_ == Kind::kRange) {
+    return position <= bits_ ? position : kEnd;
   }
   while (position < bits_) {
     const std::uint64_t word = words_[position / 64] >> (position % 64);

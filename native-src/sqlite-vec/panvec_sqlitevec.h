@@ -6,6 +6,12 @@
  *
  * Every function that writes runs in one transaction (BEGIN IMMEDIATE ... COMMIT) and is all-or-nothing; every function
  * that reads sees one state of the database from start to end.
+ *
+ * Common arguments
+ *   stop, nanos_left   when the call is to end early, with PANVEC_STOPPED: once *stop is not zero (read atomically;
+ *                NULL: never), or nanos_left nanoseconds after it began (INT64_MAX: no deadline; 0 or less: at once).
+ *                The connection is then as before the call
+ *   filter, filter_steps   NULL: all ids allowed. Otherwise a filter of so many steps
  */
 #ifndef PANVEC_SQLITEVEC_H
 #define PANVEC_SQLITEVEC_H
@@ -22,6 +28,22 @@ extern "C" {
 #define PANVEC_SQLITEVEC_FORMAT 1
 
 typedef struct panvec_sqlitevec panvec_sqlitevec;
+
+/* A filter is a program for a stack of sets of ids. Its first three kinds of steps push a set, the others put one in
+ * the place of some; exactly one set is left at the end. */
+#define PANVEC_SQLITEVEC_IDS 0    /* data: `count` int64, ascending without duplicates */
+#define PANVEC_SQLITEVEC_BITMAP 1 /* data: `count` uint64; bit i of them all stands for the id first + i */
+#define PANVEC_SQLITEVEC_RANGE 2  /* first .. last, both included */
+#define PANVEC_SQLITEVEC_NOT 3    /* of the set on top */
+#define PANVEC_SQLITEVEC_AND 4    /* of the `count` sets on top, at least 1 */
+#define PANVEC_SQLITEVEC_OR 5     /* of the `count` sets on top, at least 1 */
+typedef struct panvec_sqlitevec_filter_step {
+  int64_t kind;
+  int64_t first;
+  int64_t last;
+  int64_t count;
+  const void *data;
+} panvec_sqlitevec_filter_step;
 
 int32_t panvec_sqlitevec_abi_version(void);
 const char *panvec_sqlitevec_upstream_version(void); /* sqlite-vec's, for example "0.1.9" */
@@ -49,38 +71,56 @@ void panvec_sqlitevec_close(panvec_sqlitevec *connection);
  * sets *bad_row and *bad_component (-1: the vector is zero). replace != 0: rows whose id exists are replaced. Nothing
  * is changed unless the status is PANVEC_OK. */
 int32_t panvec_sqlitevec_add(panvec_sqlitevec *connection, const int64_t *ids, const float *rows, int64_t count,
-                             int32_t replace, int64_t *bad_row, int32_t *bad_component, char *error,
-                             int32_t error_capacity);
+                             int32_t replace, const int32_t *stop, int64_t nanos_left, int64_t *bad_row,
+                             int32_t *bad_component, char *error, int32_t error_capacity);
 /* A transaction over several add calls, for batches that cross in slices: begin, add ..., then commit or rollback. An
- * add that fails inside leaves the transaction to be rolled back by the caller. */
-int32_t panvec_sqlitevec_begin(panvec_sqlitevec *connection, char *error, int32_t error_capacity);
+ * add that fails inside leaves the transaction to be rolled back by the caller. begin waits for whoever writes now. */
+int32_t panvec_sqlitevec_begin(panvec_sqlitevec *connection, const int32_t *stop, int64_t nanos_left, char *error,
+                               int32_t error_capacity);
 int32_t panvec_sqlitevec_commit(panvec_sqlitevec *connection, char *error, int32_t error_capacity);
 int32_t panvec_sqlitevec_rollback(panvec_sqlitevec *connection, char *error, int32_t error_capacity);
 
 /* Deletes; *removed is the number of rows that existed. */
 int32_t panvec_sqlitevec_remove(panvec_sqlitevec *connection, const int64_t *ids, int64_t count, int64_t *removed,
                                 char *error, int32_t error_capacity);
+
+/* Gives the pages of removed rows back, one slice of some milliseconds and one transaction after the other: call it
+ * until *finished is not zero. `state` is three int64, zero before the first slice, and kept for the next. *rows is how
+ * many rows the slice has passed. Other connections read and write between slices, and read during them; what was done
+ * by a slice that is through stays when a later one fails or is stopped. Answers never change. */
+int32_t panvec_sqlitevec_compact(panvec_sqlitevec *connection, int64_t *state, const int32_t *stop, int64_t nanos_left,
+                                 int64_t *rows, int32_t *finished, char *error, int32_t error_capacity);
+
+/* All reading calls between the two see one state of the database: that of the first. */
+int32_t panvec_sqlitevec_begin_read(panvec_sqlitevec *connection, char *error, int32_t error_capacity);
+int32_t panvec_sqlitevec_end_read(panvec_sqlitevec *connection, char *error, int32_t error_capacity);
+
 /* Copies the stored row (COSINE: the unit vector) bit for bit; PANVEC_NOT_FOUND when there is none. row NULL: only
  * looks. */
 int32_t panvec_sqlitevec_get(panvec_sqlitevec *connection, int64_t id, float *row, char *error, int32_t error_capacity);
 int32_t panvec_sqlitevec_size(panvec_sqlitevec *connection, int64_t *size, char *error, int32_t error_capacity);
+/* The ids of all rows that the filter lets through, ascending. *count says how many there are; only the first
+ * `capacity` of them are written. */
+int32_t panvec_sqlitevec_ids(panvec_sqlitevec *connection, const panvec_sqlitevec_filter_step *filter,
+                             int64_t filter_steps, const int32_t *stop, int64_t nanos_left, int64_t *ids,
+                             int64_t capacity, int64_t *count, char *error, int32_t error_capacity);
 
-/* The k nearest, exactly: the k smallest by (reference distance, id). k >= 1, any size; ids and distances have room
- * for min(k, capacity) results and capacity >= min(k, size) or the status is PANVEC_INVALID_ARGUMENT.
- * Filters, both optional (NULL): filter_ids, sorted ascending without duplicates; or a bitmap of ids, where id is
- * allowed when filter_first_id <= id < filter_first_id + 64 * filter_words and its bit is set. At most one of them. */
-int32_t panvec_sqlitevec_search(panvec_sqlitevec *connection, const float *query, int64_t k, const int64_t *filter_ids,
-                                int64_t filter_ids_count, const uint64_t *filter_bitmap, int64_t filter_first_id,
-                                int64_t filter_words, int64_t *ids, float *distances, int64_t capacity, int64_t *count,
+/* The k nearest within `radius` (INFINITY: however far), exactly: the k smallest by (reference distance, id) of those
+ * with a reference distance of at most radius. k >= 1, any size. *count says how many hits there are: when they are
+ * more than `capacity`, nothing is written, and take_hits gives them. */
+int32_t panvec_sqlitevec_search(panvec_sqlitevec *connection, const float *query, int64_t k, float radius,
+                                const panvec_sqlitevec_filter_step *filter, int64_t filter_steps, const int32_t *stop,
+                                int64_t nanos_left, int64_t *ids, float *distances, int64_t capacity, int64_t *count,
                                 char *error, int32_t error_capacity);
+/* The hits of the search that was the last call on this connection, and found more than it had room for. They are
+ * dropped by this and by any other call. */
+int32_t panvec_sqlitevec_take_hits(panvec_sqlitevec *connection, int64_t *ids, float *distances, int64_t capacity,
+                                   char *error, int32_t error_capacity);
 
-/* Makes a running search or write of this connection return PANVEC_NATIVE "interrupted" soon. May be called from any
- * thread. */
-void panvec_sqlitevec_interrupt(panvec_sqlitevec *connection);
-
-/* Bytes of the database (pages * page size) and of SQLite's caches of this connection. */
-int32_t panvec_sqlitevec_memory(panvec_sqlitevec *connection, int64_t *database_bytes, int64_t *cache_bytes,
-                                char *error, int32_t error_capacity);
+/* Bytes of the database (pages * page size), of those that no row uses, and of SQLite's caches of this connection; and
+ * how many removed rows still take room. */
+int32_t panvec_sqlitevec_usage(panvec_sqlitevec *connection, int64_t *database_bytes, int64_t *free_bytes,
+                               int64_t *cache_bytes, int64_t *dead_rows, char *error, int32_t error_capacity);
 
 #ifdef __cplusplus
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "distance_function.hpp"
 #include "id_filter.hpp"
 #include "panvec_sqlitevec.h"
 #include "sqlite-vec.h"
@@ -30,6 +29,8 @@ void create_schema(sqlite3* database, const std::string& path, const TableShape&
   register_functions(database, path);
   const auto run = [&](const std::string& sql) { execute(database, sql, path, "creating the tables of"); };
   run("PRAGMA page_size = " + std::to_string(kPageBytes));
+  // So that a compaction can give pages back a few at a time. Has to be said before there is any table.
+  run("PRAGMA auto_vacuum = INCREMENTAL");
   run("PRAGMA synchronous = FULL");
   run("BEGIN IMMEDIATE");
   run("PRAGMA application_id = " + std::to_string(PANVEC_SQLITEVEC_APPLICATION_ID));
@@ -50,9 +51,6 @@ void create_schema(sqlite3* database, const std::string& path, const TableShape&
 
 void register_functions(sqlite3* database, const std::string& path) {
   int code = sqlite3_vec_init(database, nullptr, nullptr);
-  if (code == SQLITE_OK) {
-    code = register_distance_function(database);
-  }
   if (code == SQLITE_OK) {
     code = register_ids_function(database);
   }

@@ -1,11 +1,14 @@
 #include "search.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "distance_bound.hpp"
-#include "distance_function.hpp"
+#include "query_distance.hpp"
+#include "row_ids.hpp"
 
 namespace panvec::sqlitevec {
 namespace {
@@ -15,6 +18,8 @@ constexpr std::int64_t kMostNeighbours = 4096;
 // Every neighbour more costs vec0 one more pass over the distances of a chunk, so the first try asks for few.
 constexpr std::int64_t kSpareNeighbours = 4;
 constexpr std::int64_t kGrowth = 4;
+// How many neighbours are expected within a radius, about which nothing is known.
+constexpr std::int64_t kWithinRadius = 64;
 // What steers the choice between ways that all give the same answer: nanoseconds, measured on 100 to 8192 dimensions in
 // memory. Only their ratios matter. vec0 adds up one component after the other, the reference kernel eight side by
 // side: many dimensions or many neighbours make the plain scan the quicker way.
@@ -27,13 +32,7 @@ constexpr double kIdInFilter = 130;           // one id of a filter handed to ve
 // vec0 compares ids by the difference cut to 32 bits: its IN is right only where all ids lie closer together than this.
 constexpr std::uint64_t kComparableRange = std::uint64_t{1} << 31;
 
-struct Hit {
-  float distance;
-  std::int64_t id;
-  bool operator<(const Hit& other) const noexcept {
-    return distance != other.distance ? distance < other.distance : id < other.id;
-  }
-};
+constexpr float kNoRadius = std::numeric_limits<float>::infinity();
 
 struct Neighbour {
   std::int64_t id;
@@ -42,72 +41,53 @@ struct Neighbour {
 
 class Search {
  public:
-  Search(Connection& connection, const float* query, std::int64_t k, const IdFilter* filter)
+  Search(Connection& connection, const float* query, std::int64_t k, float radius, const Filter* filter)
       : connection_(connection),
         query_(query),
+        radius_(radius),
         distance_(connection.shape().metric, query, connection.shape().dim),
         state_(connection.state()),
-        filter_(filter),
+        filter_(filter == nullptr ? nullptr : filter->single()),
         row_(connection.shape().dim) {
-    if (filter_ != nullptr && filter_->size() > state_.rows) {
-      restrict_filter_to_rows();
+    // What cannot be enumerated, or has more ids than there are rows, is replaced by those of its ids that have a row.
+    if (filter != nullptr && (filter_ == nullptr || filter_->size() > state_.rows)) {
+      restricted_ = IdFilter::owned(sorted_ids(connection, filter));
+      filter_ = &*restricted_;
     }
     matches_ = filter_ == nullptr ? state_.rows : filter_->size();
     k_ = std::min(k, matches_);
   }
 
-  std::int64_t run(const Results& results) {
-    if (results.capacity < k_) {
-      fail(PANVEC_INVALID_ARGUMENT, "room for " + std::to_string(results.capacity) + " results, but up to " +
-                                        std::to_string(k_) + " are to be returned");
+  std::vector<Hit> run() {
+    if (k_ > 0 && !nearest()) {
+      scan();
     }
-    if (k_ == 0) {
-      return 0;
-    }
-    if (std::optional<std::int64_t> count = nearest(results)) {
-      return *count;
-    }
-    return scan(results);
+    std::sort_heap(hits_.begin(), hits_.end());
+    return std::move(hits_);
   }
 
  private:
-  // A filter with more ids than the table has rows is replaced by those of its ids that the table has.
-  void restrict_filter_to_rows() {
-    std::vector<std::int64_t> ids;
-    Execution rows(connection_.reading().ids, connection_.path());
-    while (rows.step("reading the ids of")) {
-      if (filter_->contains(rows.integer(0))) {
-        ids.push_back(rows.integer(0));
-      }
-    }
-    std::sort(ids.begin(), ids.end());
-    restricted_ = IdFilter::owned(std::move(ids));
-    filter_ = &*restricted_;
-  }
-
-  // Looks at every match with the reference kernel; SQLite sorts.
-  std::int64_t scan(const Results& results) {
+  // Looks at every match with the reference kernel.
+  void scan() {
     const ReadStatements& statements = connection_.reading();
     Execution rows(filter_ == nullptr ? statements.scan : statements.scan_filtered, connection_.path());
-    rows.bind(1, &distance_, QueryDistance::kPointerType).bind(2, k_);
     if (filter_ != nullptr) {
-      rows.bind(3, filter_, IdFilter::kPointerType);
+      rows.bind(1, filter_, IdFilter::kPointerType);
     }
-    std::int64_t count = 0;
+    hits_.clear();
     while (rows.step("scanning")) {
-      results.ids[count] = rows.integer(0);
-      results.distances[count] = static_cast<float>(rows.real(1));
-      ++count;
+      offer({distance_(rows.row_bytes(1, row_.size())), rows.integer(0)});
     }
-    return count;
   }
 
-  // By vec0's nearest neighbours, as long as those can be proved to hold the answer and cost less than a scan.
-  std::optional<std::int64_t> nearest(const Results& results) {
-    if (connection_.shape().metric == Metric::kDot || k_ >= kMostNeighbours) {
-      return std::nullopt;
+  // By vec0's nearest neighbours, as long as those can be proved to hold the answer and cost less than a scan. True
+  // when that was done.
+  bool nearest() {
+    const std::int64_t expected = radius_ < kNoRadius ? std::min(k_, kWithinRadius) : k_;
+    if (connection_.shape().metric == Metric::kDot || expected >= kMostNeighbours) {
+      return false;
     }
-    const std::int64_t wanted = k_ + kSpareNeighbours + k_ / 16;
+    const std::int64_t wanted = expected + kSpareNeighbours + expected / 16;
     // Of the neighbours that vec0 finds without the filter only a share passes it.
     const std::int64_t wanted_unfiltered = wanted * ((state_.rows + matches_ - 1) / matches_);
     const bool pushed_down = filter_ != nullptr && ids_are_comparable() &&
@@ -116,17 +96,17 @@ class Search {
     for (std::int64_t asked = pushed_down ? wanted : wanted_unfiltered; asked < reachable; asked *= kGrowth) {
       asked = std::min(asked, kMostNeighbours);
       if (neighbours_cost(asked, pushed_down) >= static_cast<double>(matches_) * lookup_cost()) {
-        return std::nullopt;
+        return false;
       }
       find_neighbours(asked, pushed_down);
       if (proves_answer(asked)) {
-        return write(results);
+        return true;
       }
       if (asked == kMostNeighbours) {
-        return std::nullopt;
+        return false;
       }
     }
-    return std::nullopt;
+    return false;
   }
 
   double lookup_cost() const noexcept {
@@ -136,7 +116,7 @@ class Search {
   double neighbours_cost(std::int64_t asked, bool pushed_down) const noexcept {
     const double visit = kVisit + kVisitPerComponent * static_cast<double>(connection_.shape().dim);
     return static_cast<double>(state_.rows) * (visit + kSelect * static_cast<double>(asked)) +
-           static_cast<double>(k_) * lookup_cost() +
+           static_cast<double>(std::min(k_, asked)) * lookup_cost() +
            (pushed_down ? static_cast<double>(matches_) * kIdInFilter : 0.0);
   }
 
@@ -171,7 +151,7 @@ class Search {
       if (is_beyond_hits(least_reference_distance(shape.metric, shape.dim, neighbour.distance))) {
         return true;
       }
-      connection_.check_interrupt();
+      connection_.check_stop();
       offer({reference_distance_of(neighbour.id), neighbour.id});
     }
     if (static_cast<std::int64_t>(neighbours_.size()) < asked) {
@@ -181,7 +161,8 @@ class Search {
   }
 
   bool is_beyond_hits(double distance) const noexcept {
-    return static_cast<std::int64_t>(hits_.size()) == k_ && distance > double{hits_.front().distance};
+    return distance > double{radius_} ||
+           (static_cast<std::int64_t>(hits_.size()) == k_ && distance > double{hits_.front().distance});
   }
 
   float reference_distance_of(std::int64_t id) {
@@ -193,6 +174,9 @@ class Search {
 
   // hits_ is a heap with the worst in front.
   void offer(const Hit& hit) {
+    if (hit.distance > radius_) {
+      return;
+    }
     if (static_cast<std::int64_t>(hits_.size()) == k_) {
       if (!(hit < hits_.front())) {
         return;
@@ -204,17 +188,9 @@ class Search {
     std::push_heap(hits_.begin(), hits_.end());
   }
 
-  std::int64_t write(const Results& results) {
-    std::sort_heap(hits_.begin(), hits_.end());
-    for (std::size_t i = 0; i < hits_.size(); ++i) {
-      results.ids[i] = hits_[i].id;
-      results.distances[i] = hits_[i].distance;
-    }
-    return static_cast<std::int64_t>(hits_.size());
-  }
-
   Connection& connection_;
   const float* query_;
+  float radius_;
   QueryDistance distance_;
   TableState state_;
   const IdFilter* filter_;
@@ -228,11 +204,11 @@ class Search {
 
 }  // namespace
 
-std::int64_t search(Connection& connection, const float* query, std::int64_t k, const IdFilter* filter,
-                    const Results& results) {
+std::vector<Hit> search(Connection& connection, const float* query, std::int64_t k, float radius,
+                        const Filter* filter) {
   const ReadTransaction transaction(connection);
-  const InterruptibleStatements interruptible(connection);
-  return Search(connection, query, k, filter).run(results);
+  const StoppableStatements stoppable(connection);
+  return Search(connection, query, k, radius, filter).run();
 }
 
 }  // namespace panvec::sqlitevec

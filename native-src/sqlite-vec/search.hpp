@@ -2,21 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "connection.hpp"
-#include "id_filter.hpp"
+#include "filter.hpp"
 
 namespace panvec::sqlitevec {
 
-// Where the results go; `capacity` of each array.
-struct Results {
-  std::int64_t* ids;
-  float* distances;
-  std::int64_t capacity;
-};
-
-// Returns how many there are. `query` is finite, and a unit vector for COSINE; `filter` may be NULL.
-std::int64_t search(Connection& connection, const float* query, std::int64_t k, const IdFilter* filter,
-                    const Results& results);
+// The hits, nearest first. `query` is finite, and a unit vector for COSINE; hits farther than `radius` are left out;
+// `filter` may be NULL.
+std::vector<Hit> search(Connection& connection, const float* query, std::int64_t k, float radius, const Filter* filter);
 
 }  // namespace panvec::sqlitevec

@@ -56,6 +56,15 @@ class Execution {
 
   std::int64_t integer(int column) const noexcept { return sqlite3_column_int64(statement_, column); }
   double real(int column) const noexcept { return sqlite3_column_double(statement_, column); }
+  struct Blob {
+    const unsigned char* bytes;
+    std::int64_t size;
+  };
+  // Valid until the next step.
+  Blob blob(int column) const noexcept {
+    const void* bytes = sqlite3_column_blob(statement_, column);
+    return {static_cast<const unsigned char*>(bytes), sqlite3_column_bytes(statement_, column)};
+  }
   // Throws PANVEC_CORRUPT when the column is not a blob of dim floats. Valid until the next step; any alignment.
   const void* row_bytes(int column, std::size_t dim) const;
 

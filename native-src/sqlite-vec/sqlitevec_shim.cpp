@@ -1,20 +1,25 @@
 // The C interface: arguments are checked here, failures become a status and a text.
-#include <limits>
+#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "connection.hpp"
-#include "id_filter.hpp"
-#include "panvec_kernels.hpp"
-// The interface is what leaves the library; everything else is hidden.
+// The interface is what leaves the library; everything else is hidden. First, because other headers include it too.
 #pragma GCC visibility push(default)
 #include "panvec_sqlitevec.h"
 #pragma GCC visibility pop
+#include "compaction.hpp"
+#include "connection.hpp"
+#include "filter.hpp"
+#include "panvec_kernels.hpp"
+#include "row_ids.hpp"
 #include "search.hpp"
 #include "sqlite-vec.h"
 #include "status.hpp"
+#include "stop.hpp"
 #include "vector_check.hpp"
 #include "write.hpp"
 
@@ -33,23 +38,43 @@ void require(bool condition, const char* message) {
   }
 }
 
-// Runs the body of a call on a connection. However SQLite words the end of an interrupted statement, here it has one
-// name.
+// Runs the body of a call on a connection. However SQLite words the end of a stopped statement, here it has one name.
 template <typename Body>
-std::int32_t call(panvec_sqlitevec* handle, char* error, std::int32_t error_capacity, Body body) noexcept {
+std::int32_t call(panvec_sqlitevec* handle, const Stop& stop, char* error, std::int32_t error_capacity,
+                  Body body) noexcept {
   return guarded(error, error_capacity, [&] {
     require(handle != nullptr, "the connection is NULL");
     Connection& connection = handle->connection;
-    connection.begin_call();
+    connection.begin_call(stop);
+    connection.check_stop();
     try {
       body(connection);
     } catch (const StatusError& failure) {
-      if (failure.status() == PANVEC_NATIVE) {
-        connection.check_interrupt();
+      if (failure.status() == PANVEC_NATIVE || failure.status() == PANVEC_BUSY) {
+        connection.check_stop();
       }
       throw;
     }
   });
+}
+
+template <typename Body>
+std::int32_t call(panvec_sqlitevec* handle, char* error, std::int32_t error_capacity, Body body) noexcept {
+  return call(handle, Stop(), error, error_capacity, body);
+}
+
+std::optional<Filter> filter_of(const panvec_sqlitevec_filter_step* steps, std::int64_t count) {
+  if (steps == nullptr) {
+    return std::nullopt;
+  }
+  return Filter(steps, count);
+}
+
+void write_hits(const std::vector<Hit>& hits, std::int64_t* ids, float* distances) noexcept {
+  for (const Hit& hit : hits) {
+    *ids++ = hit.id;
+    *distances++ = hit.distance;
+  }
 }
 
 std::int32_t open(const char* path, std::int32_t metric, std::int32_t dim, std::int32_t busy_timeout_ms, Role role,
@@ -60,7 +85,7 @@ std::int32_t open(const char* path, std::int32_t metric, std::int32_t dim, std::
     require(metric >= PANVEC_L2 && metric <= PANVEC_DOT, "the metric is none of L2 (0), COSINE (1) and DOT (2)");
     require(dim >= 1 && dim <= kMostDimensions, "dim must be 1 to 8192");
     const TableShape shape{static_cast<Metric>(metric), static_cast<std::size_t>(dim)};
-    // Aggregate initialisation: a Connection cannot be moved, the interrupt flag stays where other threads know it.
+    // Aggregate initialisation: a Connection cannot be moved, SQLite's callbacks know where it is.
     *connection = new panvec_sqlitevec{Connection(path, shape, busy_timeout_ms, role)};
   });
 }
@@ -140,10 +165,10 @@ int32_t panvec_sqlitevec_open_reader(const char* path, int32_t metric, int32_t d
 void panvec_sqlitevec_close(panvec_sqlitevec* connection) { delete connection; }
 
 int32_t panvec_sqlitevec_add(panvec_sqlitevec* connection, const int64_t* ids, const float* rows, int64_t count,
-                             int32_t replace, int64_t* bad_row, int32_t* bad_component, char* error,
-                             int32_t error_capacity) {
+                             int32_t replace, const int32_t* stop, int64_t nanos_left, int64_t* bad_row,
+                             int32_t* bad_component, char* error, int32_t error_capacity) {
   BadRow bad;
-  const int32_t status = call(connection, error, error_capacity, [&](Connection& open) {
+  const int32_t status = call(connection, {stop, nanos_left}, error, error_capacity, [&](Connection& open) {
     require(count >= 0 && (count == 0 || (ids != nullptr && rows != nullptr)),
             "ids or rows are NULL, or count is negative");
     add(open, ids, rows, count, replace != 0 ? OnExisting::kReplace : OnExisting::kRefuse, bad);
@@ -157,8 +182,9 @@ int32_t panvec_sqlitevec_add(panvec_sqlitevec* connection, const int64_t* ids, c
   return status;
 }
 
-int32_t panvec_sqlitevec_begin(panvec_sqlitevec* connection, char* error, int32_t error_capacity) {
-  return call(connection, error, error_capacity, [](Connection& open) { begin_batch(open); });
+int32_t panvec_sqlitevec_begin(panvec_sqlitevec* connection, const int32_t* stop, int64_t nanos_left, char* error,
+                               int32_t error_capacity) {
+  return call(connection, {stop, nanos_left}, error, error_capacity, [](Connection& open) { begin_batch(open); });
 }
 
 int32_t panvec_sqlitevec_commit(panvec_sqlitevec* connection, char* error, int32_t error_capacity) {
@@ -179,6 +205,35 @@ int32_t panvec_sqlitevec_remove(panvec_sqlitevec* connection, const int64_t* ids
   });
 }
 
+int32_t panvec_sqlitevec_compact(panvec_sqlitevec* connection, int64_t* state, const int32_t* stop, int64_t nanos_left,
+                                 int64_t* rows, int32_t* finished, char* error, int32_t error_capacity) {
+  return call(connection, {stop, nanos_left}, error, error_capacity, [&](Connection& open) {
+    require(state != nullptr && rows != nullptr && finished != nullptr, "state, rows or finished is NULL");
+    *rows = 0;
+    *finished = 0;
+    Compaction compaction{state[0], state[1], state[2]};
+    *rows = compaction.run_slice(open);
+    state[0] = compaction.stage;
+    state[1] = compaction.next;
+    state[2] = compaction.end;
+    *finished = compaction.is_finished();
+  });
+}
+
+int32_t panvec_sqlitevec_begin_read(panvec_sqlitevec* connection, char* error, int32_t error_capacity) {
+  return call(connection, error, error_capacity, [](Connection& open) {
+    require(sqlite3_get_autocommit(open.database()) != 0, "a transaction is open already");
+    open.run(open.reading().begin, "reading");
+  });
+}
+
+int32_t panvec_sqlitevec_end_read(panvec_sqlitevec* connection, char* error, int32_t error_capacity) {
+  return call(connection, error, error_capacity, [](Connection& open) {
+    require(!open.in_batch(), "the transaction that is open is one of writes");
+    open.end_transaction(open.reading().end);
+  });
+}
+
 int32_t panvec_sqlitevec_get(panvec_sqlitevec* connection, int64_t id, float* row, char* error,
                              int32_t error_capacity) {
   return call(connection, error, error_capacity, [&](Connection& open) {
@@ -196,43 +251,69 @@ int32_t panvec_sqlitevec_size(panvec_sqlitevec* connection, int64_t* size, char*
   });
 }
 
-int32_t panvec_sqlitevec_search(panvec_sqlitevec* connection, const float* query, int64_t k, const int64_t* filter_ids,
-                                int64_t filter_ids_count, const uint64_t* filter_bitmap, int64_t filter_first_id,
-                                int64_t filter_words, int64_t* ids, float* distances, int64_t capacity, int64_t* count,
-                                char* error, int32_t error_capacity) {
-  return call(connection, error, error_capacity, [&](Connection& open) {
-    require(query != nullptr && count != nullptr, "query or count is NULL");
+int32_t panvec_sqlitevec_ids(panvec_sqlitevec* connection, const panvec_sqlitevec_filter_step* filter,
+                             int64_t filter_steps, const int32_t* stop, int64_t nanos_left, int64_t* ids,
+                             int64_t capacity, int64_t* count, char* error, int32_t error_capacity) {
+  return call(connection, {stop, nanos_left}, error, error_capacity, [&](Connection& open) {
+    require(count != nullptr && capacity >= 0 && (capacity == 0 || ids != nullptr),
+            "ids or count is NULL, or capacity is negative");
     *count = 0;
-    require(k >= 1, "k must be at least 1");
-    require(capacity >= 0 && (capacity == 0 || (ids != nullptr && distances != nullptr)),
-            "ids or distances are NULL, or capacity is negative");
-    require(filter_ids == nullptr || filter_bitmap == nullptr, "a search takes one filter, not two");
-    require(filter_ids == nullptr || filter_ids_count >= 0, "filter_ids_count is negative");
-    require(filter_bitmap == nullptr || filter_words >= 0, "filter_words is negative");
-    std::optional<IdFilter> filter;
-    if (filter_ids != nullptr) {
-      filter = IdFilter::list(filter_ids, filter_ids_count);
-    } else if (filter_bitmap != nullptr) {
-      filter = IdFilter::bitmap(filter_bitmap, filter_first_id, filter_words);
-    }
-    const std::vector<float> checked = checked_query(open.shape(), query);
-    *count = search(open, checked.data(), k, filter ? &*filter : nullptr, {ids, distances, capacity});
+    const std::optional<Filter> allowed = filter_of(filter, filter_steps);
+    const StoppableStatements stoppable(open);
+    const std::vector<std::int64_t> found = sorted_ids(open, allowed ? &*allowed : nullptr);
+    *count = static_cast<std::int64_t>(found.size());
+    std::copy_n(found.begin(), std::min(capacity, *count), ids);
   });
 }
 
-void panvec_sqlitevec_interrupt(panvec_sqlitevec* connection) {
-  if (connection != nullptr) {
-    connection->connection.interrupt();
-  }
+int32_t panvec_sqlitevec_search(panvec_sqlitevec* connection, const float* query, int64_t k, float radius,
+                                const panvec_sqlitevec_filter_step* filter, int64_t filter_steps, const int32_t* stop,
+                                int64_t nanos_left, int64_t* ids, float* distances, int64_t capacity, int64_t* count,
+                                char* error, int32_t error_capacity) {
+  return call(connection, {stop, nanos_left}, error, error_capacity, [&](Connection& open) {
+    require(query != nullptr && count != nullptr, "query or count is NULL");
+    *count = 0;
+    require(k >= 1, "k must be at least 1");
+    require(!std::isnan(radius), "the radius is not a number");
+    require(capacity >= 0 && (capacity == 0 || (ids != nullptr && distances != nullptr)),
+            "ids or distances are NULL, or capacity is negative");
+    const std::optional<Filter> allowed = filter_of(filter, filter_steps);
+    const std::vector<float> checked = checked_query(open.shape(), query);
+    std::vector<Hit> hits = search(open, checked.data(), k, radius, allowed ? &*allowed : nullptr);
+    *count = static_cast<std::int64_t>(hits.size());
+    if (*count <= capacity) {
+      write_hits(hits, ids, distances);
+    } else {
+      open.keep_hits(std::move(hits));
+    }
+  });
 }
 
-int32_t panvec_sqlitevec_memory(panvec_sqlitevec* connection, int64_t* database_bytes, int64_t* cache_bytes,
-                                char* error, int32_t error_capacity) {
+int32_t panvec_sqlitevec_take_hits(panvec_sqlitevec* connection, int64_t* ids, float* distances, int64_t capacity,
+                                   char* error, int32_t error_capacity) {
+  return panvec::guarded(error, error_capacity, [&] {
+    require(connection != nullptr, "the connection is NULL");
+    const std::vector<Hit> hits = connection->connection.take_hits();
+    const auto count = static_cast<std::int64_t>(hits.size());
+    require(capacity >= count && (count == 0 || (ids != nullptr && distances != nullptr)),
+            "ids or distances are NULL, or there is too little room");
+    write_hits(hits, ids, distances);
+  });
+}
+
+int32_t panvec_sqlitevec_usage(panvec_sqlitevec* connection, int64_t* database_bytes, int64_t* free_bytes,
+                               int64_t* cache_bytes, int64_t* dead, char* error, int32_t error_capacity) {
   return call(connection, error, error_capacity, [&](Connection& open) {
-    require(database_bytes != nullptr && cache_bytes != nullptr, "the place for a number of bytes is NULL");
+    require(database_bytes != nullptr && free_bytes != nullptr && cache_bytes != nullptr && dead != nullptr,
+            "the place for a number is NULL");
     const ReadTransaction transaction(open);
-    *database_bytes = query_integer(open.database(), "PRAGMA page_count", open.path(), "measuring") *
-                      query_integer(open.database(), "PRAGMA page_size", open.path(), "measuring");
+    const auto pragma = [&](const char* name) {
+      return query_integer(open.database(), std::string("PRAGMA ") + name, open.path(), "measuring");
+    };
+    const std::int64_t page_bytes = pragma("page_size");
+    *database_bytes = pragma("page_count") * page_bytes;
+    *free_bytes = pragma("freelist_count") * page_bytes;
+    *dead = dead_rows(open);
     *cache_bytes = 0;
     for (const int kind : {SQLITE_DBSTATUS_CACHE_USED, SQLITE_DBSTATUS_SCHEMA_USED, SQLITE_DBSTATUS_STMT_USED}) {
       int used = 0;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -69,16 +70,34 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 
 using Hits = std::vector<std::pair<float, std::int64_t>>;
 
+using Step = panvec_sqlitevec_filter_step;
+using Steps = std::vector<Step>;
+
+// A filter of one step, or of several.
 struct Filter {
   const std::vector<std::int64_t>* ids = nullptr;
   const std::vector<std::uint64_t>* bitmap = nullptr;
   std::int64_t first_id = 0;
+  const Steps* steps = nullptr;
+
+  Steps program() const {
+    if (ids != nullptr) {
+      return {{PANVEC_SQLITEVEC_IDS, 0, 0, static_cast<std::int64_t>(ids->size()), ids->data()}};
+    }
+    if (bitmap != nullptr) {
+      return {{PANVEC_SQLITEVEC_BITMAP, first_id, 0, static_cast<std::int64_t>(bitmap->size()), bitmap->data()}};
+    }
+    return steps == nullptr ? Steps{} : *steps;
+  }
 };
+
+constexpr std::int64_t kNoDeadline = std::numeric_limits<std::int64_t>::max();
 
 // A connection that remembers the last error.
 class Db {
  public:
   static constexpr int kTimeoutMs = 5000;
+  static constexpr std::int64_t kMostIds = 100000;
 
   Db(const char* path, int metric, int dim, int timeout_ms = kTimeoutMs, bool reader = false) : dim_(dim) {
     status_ = (reader ? panvec_sqlitevec_open_reader : panvec_sqlitevec_open)(
@@ -95,14 +114,67 @@ class Db {
   std::int64_t bad_row() const { return bad_row_; }
   std::int32_t bad_component() const { return bad_component_; }
 
+  // For all calls to come.
+  void stop_when(const std::int32_t* stop, std::int64_t nanos_left = kNoDeadline) {
+    stop_ = stop;
+    nanos_left_ = nanos_left;
+  }
   int add(const std::vector<std::int64_t>& ids, const std::vector<float>& rows, bool replace = false) {
     CHECK_EQUAL(ids.size() * static_cast<std::size_t>(dim_), rows.size());
     return panvec_sqlitevec_add(connection_, ids.data(), rows.data(), static_cast<std::int64_t>(ids.size()), replace,
-                                &bad_row_, &bad_component_, error_, sizeof error_);
+                                stop_, nanos_left_, &bad_row_, &bad_component_, error_, sizeof error_);
   }
-  int begin() { return panvec_sqlitevec_begin(connection_, error_, sizeof error_); }
+  int begin() { return panvec_sqlitevec_begin(connection_, stop_, nanos_left_, error_, sizeof error_); }
   int commit() { return panvec_sqlitevec_commit(connection_, error_, sizeof error_); }
   int rollback() { return panvec_sqlitevec_rollback(connection_, error_, sizeof error_); }
+  int begin_read() { return panvec_sqlitevec_begin_read(connection_, error_, sizeof error_); }
+  int end_read() { return panvec_sqlitevec_end_read(connection_, error_, sizeof error_); }
+
+  int compact_slice(std::vector<std::int64_t>& state, std::int64_t& rows, std::int32_t& finished) {
+    return panvec_sqlitevec_compact(connection_, state.data(), stop_, nanos_left_, &rows, &finished, error_,
+                                    sizeof error_);
+  }
+  // Returns how many rows it passed.
+  std::int64_t compact(const std::function<void()>& between = [] {}) {
+    std::vector<std::int64_t> state(3);
+    std::int64_t all = 0;
+    for (std::int32_t finished = 0; finished == 0;) {
+      std::int64_t rows = -1;
+      const int status = compact_slice(state, rows, finished);
+      if (status != PANVEC_OK) {
+        std::fprintf(stderr, "compact: %s\n", error_);
+      }
+      CHECK_EQUAL(PANVEC_OK, status);
+      all += rows;
+      between();
+    }
+    return all;
+  }
+  struct Usage {
+    std::int64_t database_bytes, free_bytes, cache_bytes, dead;
+  };
+  Usage usage() {
+    Usage usage{-1, -1, -1, -1};
+    CHECK_EQUAL(PANVEC_OK, panvec_sqlitevec_usage(connection_, &usage.database_bytes, &usage.free_bytes,
+                                                  &usage.cache_bytes, &usage.dead, error_, sizeof error_));
+    return usage;
+  }
+  int try_ids(const Filter& filter, std::vector<std::int64_t>& ids) {
+    const Steps steps = filter.program();
+    ids.resize(kMostIds);
+    std::int64_t count = -1;
+    const int status = panvec_sqlitevec_ids(connection_, steps.empty() ? nullptr : steps.data(),
+                                            static_cast<std::int64_t>(steps.size()), stop_, nanos_left_, ids.data(),
+                                            kMostIds, &count, error_, sizeof error_);
+    CHECK(count <= kMostIds);
+    ids.resize(status == PANVEC_OK ? static_cast<std::size_t>(count) : 0);
+    return status;
+  }
+  std::vector<std::int64_t> ids(const Filter& filter = {}) {
+    std::vector<std::int64_t> ids;
+    CHECK_EQUAL(PANVEC_OK, try_ids(filter, ids));
+    return ids;
+  }
 
   std::int64_t remove(const std::vector<std::int64_t>& ids) {
     std::int64_t removed = -1;
@@ -120,25 +192,33 @@ class Db {
     return size;
   }
   int try_search(const std::vector<float>& query, std::int64_t k, const Filter& filter, Hits& hits,
-                 std::int64_t capacity = -1) {
+                 std::int64_t capacity = -1, float radius = INFINITY) {
     const std::size_t room = static_cast<std::size_t>(capacity < 0 ? std::min(k, size()) : capacity);
     std::vector<std::int64_t> ids(room + 1, -77);
     std::vector<float> distances(room + 1, -77);
     std::int64_t count = -1;
-    static const std::int64_t no_ids = 0;
-    const int status = panvec_sqlitevec_search(
-        connection_, query.data(), k,
-        filter.ids == nullptr ? nullptr : filter.ids->empty() ? &no_ids : filter.ids->data(),
-        filter.ids == nullptr ? 0 : static_cast<std::int64_t>(filter.ids->size()),
-        filter.bitmap == nullptr ? nullptr : filter.bitmap->data(), filter.first_id,
-        filter.bitmap == nullptr ? 0 : static_cast<std::int64_t>(filter.bitmap->size()), ids.data(), distances.data(),
-        static_cast<std::int64_t>(room), &count, error_, sizeof error_);
+    const Steps steps = filter.program();
+    int status = panvec_sqlitevec_search(connection_, query.data(), k, radius, steps.empty() ? nullptr : steps.data(),
+                                         static_cast<std::int64_t>(steps.size()), stop_, nanos_left_, ids.data(),
+                                         distances.data(), static_cast<std::int64_t>(room), &count, error_,
+                                         sizeof error_);
     CHECK_EQUAL(-77, ids[room]);
+    if (status == PANVEC_OK && count > static_cast<std::int64_t>(room)) {
+      CHECK_EQUAL(-77, ids[0]);
+      ids.resize(static_cast<std::size_t>(count));
+      distances.resize(static_cast<std::size_t>(count));
+      status = panvec_sqlitevec_take_hits(connection_, ids.data(), distances.data(), count, error_, sizeof error_);
+    }
     hits.clear();
     for (std::int64_t i = 0; i < count; ++i) {
       hits.emplace_back(distances[static_cast<std::size_t>(i)], ids[static_cast<std::size_t>(i)]);
     }
     return status;
+  }
+  Hits search_range(const std::vector<float>& query, float radius, std::int64_t limit, const Filter& filter = {}) {
+    Hits hits;
+    CHECK_EQUAL(PANVEC_OK, try_search(query, limit, filter, hits, random_below(20), radius));
+    return hits;
   }
   Hits search(const std::vector<float>& query, std::int64_t k, const Filter& filter = {}) {
     Hits hits;
@@ -154,6 +234,8 @@ class Db {
   int dim_;
   int status_ = -1;
   panvec_sqlitevec* connection_ = nullptr;
+  const std::int32_t* stop_ = nullptr;
+  std::int64_t nanos_left_ = kNoDeadline;
   std::int64_t bad_row_ = -2;
   std::int32_t bad_component_ = -2;
   char error_[1024] = "";
@@ -321,6 +403,18 @@ void execute_sql(const std::string& path, const std::string& sql) {
     panvec::check::failed(__FILE__, __LINE__, message);
   }
   sqlite3_close(database);
+}
+
+std::string integrity(const std::string& path) {
+  sqlite3* database = nullptr;
+  CHECK_EQUAL(SQLITE_OK, sqlite3_open(path.c_str(), &database));
+  sqlite3_stmt* statement = nullptr;
+  CHECK_EQUAL(SQLITE_OK, sqlite3_prepare_v2(database, "PRAGMA integrity_check", -1, &statement, nullptr));
+  CHECK_EQUAL(SQLITE_ROW, sqlite3_step(statement));
+  const std::string answer = reinterpret_cast<const char*>(sqlite3_column_text(statement, 0));
+  sqlite3_finalize(statement);
+  sqlite3_close(database);
+  return answer;
 }
 
 // ---- Search
@@ -615,6 +709,223 @@ void a_bitmap_beyond_the_largest_id_stops_there() {
   CHECK_EQUAL(std::int64_t{70}, seen);
 }
 
+// What a program of steps means, by the book: sets of all ids that matter.
+bool passes(const Steps& steps, std::int64_t id) {
+  std::vector<bool> stack;
+  for (const Step& step : steps) {
+    if (step.kind == PANVEC_SQLITEVEC_IDS) {
+      const auto* ids = static_cast<const std::int64_t*>(step.data);
+      stack.push_back(std::find(ids, ids + step.count, id) != ids + step.count);
+    } else if (step.kind == PANVEC_SQLITEVEC_BITMAP) {
+      const __int128 bit = static_cast<__int128>(id) - step.first;
+      const auto* words = static_cast<const std::uint64_t*>(step.data);
+      stack.push_back(bit >= 0 && bit < step.count * 64 &&
+                      (words[static_cast<std::size_t>(bit / 64)] >> static_cast<int>(bit % 64) & 1) != 0);
+    } else if (step.kind == PANVEC_SQLITEVEC_RANGE) {
+      stack.push_back(step.first <= id && id <= step.last);
+    } else if (step.kind == PANVEC_SQLITEVEC_NOT) {
+      stack.back() = !stack.back();
+    } else {
+      bool all = true;
+      bool any = false;
+      for (std::int64_t i = 0; i < step.count; ++i) {
+        all = all && stack.back();
+        any = any || stack.back();
+        stack.pop_back();
+      }
+      stack.push_back(step.kind == PANVEC_SQLITEVEC_AND ? all : any);
+    }
+  }
+  CHECK_EQUAL(std::size_t{1}, stack.size());
+  return stack.back();
+}
+
+void filters_of_any_steps_hold() {
+  const std::int64_t corners[] = {kMinId, kMinId + 1, -501, -500, -1, 0, 1, 499, 500, 900, kMaxId - 1, kMaxId};
+  const auto any_id = [&] { return random_below(2) == 0 ? corners[random_below(12)] : random_below(1100) - 550; };
+  for (const int metric : kMetrics) {
+    for (const bool far_ids : {false, true}) {
+      Db db(nullptr, metric, 5);
+      Oracle oracle(metric, 5);
+      auto ids = consecutive_ids(1000, -500);
+      if (far_ids) {
+        ids.insert(ids.end(), {kMinId, kMaxId});
+      }
+      const auto vectors = random_vectors(static_cast<std::int64_t>(ids.size()), 5);
+      CHECK_EQUAL(PANVEC_OK, db.add(ids, vectors));
+      oracle.put(ids, vectors);
+      for (int round = 0; round < 300; ++round) {
+        std::vector<std::vector<std::int64_t>> lists(4);
+        std::vector<std::vector<std::uint64_t>> bitmaps(4);
+        for (auto& list : lists) {
+          std::set<std::int64_t> wanted;
+          for (std::int64_t left = random_below(2) == 0 ? random_below(5) : random_below(700); left > 0; --left) {
+            wanted.insert(any_id());
+          }
+          list.assign(wanted.begin(), wanted.end());
+        }
+        for (auto& bitmap : bitmaps) {
+          bitmap.resize(static_cast<std::size_t>(random_below(20)));
+          std::generate(bitmap.begin(), bitmap.end(), std::ref(random_bits));
+        }
+        Steps steps;
+        std::int64_t sets = 0;
+        for (std::int64_t left = random_below(8); left >= 0 || sets > 1; --left) {
+          const std::int64_t kind = left < 0 ? PANVEC_SQLITEVEC_AND + random_below(2) : random_below(6);
+          const auto which = static_cast<std::size_t>(random_below(4));
+          if (kind == PANVEC_SQLITEVEC_IDS) {
+            steps.push_back({kind, 0, 0, static_cast<std::int64_t>(lists[which].size()), lists[which].data()});
+            ++sets;
+          } else if (kind == PANVEC_SQLITEVEC_BITMAP) {
+            const auto words = static_cast<std::int64_t>(bitmaps[which].size());
+            steps.push_back({kind, any_id(), 0, words, bitmaps[which].data()});
+            ++sets;
+          } else if (kind == PANVEC_SQLITEVEC_RANGE || sets == 0) {
+            const std::int64_t one = any_id();
+            const std::int64_t two = any_id();
+            steps.push_back({PANVEC_SQLITEVEC_RANGE, std::min(one, two), std::max(one, two), 0, nullptr});
+            ++sets;
+          } else if (kind == PANVEC_SQLITEVEC_NOT) {
+            steps.push_back({kind, 0, 0, 0, nullptr});
+          } else {
+            const std::int64_t taken = 1 + random_below(sets);
+            steps.push_back({kind, 0, 0, taken, nullptr});
+            sets -= taken - 1;
+          }
+        }
+        const auto query = random_vectors(1, 5);
+        const auto allowed = [&](std::int64_t id) { return passes(steps, id); };
+        const Filter filter{nullptr, nullptr, 0, &steps};
+        check_hits(oracle.search(query, 10, allowed), db.search(query, 10, filter));
+        std::vector<std::int64_t> expected;
+        std::copy_if(ids.begin(), ids.end(), std::back_inserter(expected), allowed);
+        std::sort(expected.begin(), expected.end());
+        CHECK(expected == db.ids(filter));
+      }
+    }
+  }
+}
+
+void programs_that_are_none_are_refused() {
+  Db db(nullptr, PANVEC_L2, 2);
+  CHECK_EQUAL(PANVEC_OK, db.add({1}, {1, 2}));
+  const std::vector<std::int64_t> list = {1, 2};
+  const Step ids = {PANVEC_SQLITEVEC_IDS, 0, 0, 2, list.data()};
+  const Steps programs[] = {{{PANVEC_SQLITEVEC_IDS, 0, 0, -1, list.data()}},
+                            {{PANVEC_SQLITEVEC_IDS, 0, 0, 1, nullptr}},
+                            {{PANVEC_SQLITEVEC_BITMAP, 0, 0, -1, list.data()}},
+                            {{PANVEC_SQLITEVEC_BITMAP, 0, 0, 1, nullptr}},
+                            {{PANVEC_SQLITEVEC_RANGE, 2, 1, 0, nullptr}},
+                            {{PANVEC_SQLITEVEC_NOT, 0, 0, 1, nullptr}},
+                            {{PANVEC_SQLITEVEC_AND, 0, 0, 1, nullptr}},
+                            {ids, {PANVEC_SQLITEVEC_AND, 0, 0, 2, nullptr}},
+                            {ids, {PANVEC_SQLITEVEC_OR, 0, 0, 0, nullptr}},
+                            {ids, {PANVEC_SQLITEVEC_OR, 0, 0, kMinId, nullptr}},
+                            {ids, {PANVEC_SQLITEVEC_OR, 0, 0, kMaxId, nullptr}},
+                            {ids, {6, 0, 0, 1, list.data()}},
+                            {ids, {-1, 0, 0, 1, list.data()}},
+                            {ids, ids}};
+  for (const Steps& steps : programs) {
+    Hits hits;
+    CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, db.try_search({1, 2}, 1, {nullptr, nullptr, 0, &steps}, hits));
+    CHECK(contains(db.error(), "filter"));
+  }
+  std::int64_t count;
+  for (const std::int64_t steps : {std::int64_t{0}, std::int64_t{-1}}) {
+    CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_sqlitevec_ids(db.connection(), &ids, steps, nullptr, kNoDeadline,
+                                                              nullptr, 0, &count, nullptr, 0));
+  }
+}
+
+void everything_within_a_radius_is_found() {
+  for (const int metric : kMetrics) {
+    for (const int dim : {3, 100}) {
+      Db db(nullptr, metric, dim);
+      Oracle oracle(metric, dim);
+      const auto ids = consecutive_ids(6000);
+      auto vectors = random_vectors(6000, dim);
+      // Some rows are equal, so that distances are.
+      std::copy_n(vectors.begin(), dim * 20, vectors.begin() + dim * 100);
+      CHECK_EQUAL(PANVEC_OK, db.add(ids, vectors));
+      oracle.put(ids, vectors);
+      const std::vector<std::int64_t> some = consecutive_ids(2000, 1000);
+      for (int round = 0; round < 10; ++round) {
+        const auto query = random_vectors(1, dim);
+        const Hits all = oracle.search(query, 6000);
+        for (const std::size_t rank : {0, 1, 9, 63, 64, 300, 5000, 5999}) {
+          // The distance of a hit itself belongs to it; the next smaller number does not.
+          const float radius = all[rank].first;
+          for (const float r : {radius, std::nextafter(radius, -INFINITY)}) {
+            if (metric != PANVEC_DOT && r < 0) {
+              continue;
+            }
+            for (const std::int64_t limit : {std::int64_t{1}, std::int64_t{50}, std::int64_t{1000000}}) {
+              Hits expected = all;
+              expected.erase(std::find_if(expected.begin(), expected.end(), [&](const auto& h) { return h.first > r; }),
+                             expected.end());
+              expected.resize(std::min(expected.size(), static_cast<std::size_t>(limit)));
+              check_hits(expected, db.search_range(query, r, limit));
+            }
+            Hits expected = oracle.search(query, 6000, [](std::int64_t id) { return id >= 1000 && id < 3000; });
+            expected.erase(std::find_if(expected.begin(), expected.end(), [&](const auto& h) { return h.first > r; }),
+                           expected.end());
+            check_hits(expected, db.search_range(query, r, 6000, {&some, nullptr, 0}));
+          }
+        }
+        CHECK_EQUAL(std::size_t{0}, db.search_range(query, -INFINITY, 10).size());
+        CHECK_EQUAL(std::size_t{6000}, db.search_range(query, INFINITY, 10000).size());
+      }
+    }
+  }
+}
+
+void hits_without_room_are_kept_until_the_next_call() {
+  Db db(nullptr, PANVEC_L2, 1);
+  CHECK_EQUAL(PANVEC_OK, db.add(consecutive_ids(10), random_vectors(10, 1)));
+  const float query = 0;
+  std::int64_t ids[10];
+  float distances[10];
+  std::int64_t count = -1;
+  const auto search = [&] {
+    CHECK_EQUAL(PANVEC_OK, panvec_sqlitevec_search(db.connection(), &query, 7, INFINITY, nullptr, 0, nullptr,
+                                                   kNoDeadline, nullptr, nullptr, 0, &count, nullptr, 0));
+    CHECK_EQUAL(std::int64_t{7}, count);
+  };
+  search();
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_sqlitevec_take_hits(db.connection(), ids, distances, 6, nullptr, 0));
+  search();
+  CHECK_EQUAL(PANVEC_OK, panvec_sqlitevec_take_hits(db.connection(), ids, distances, 10, nullptr, 0));
+  CHECK(distances[0] <= distances[6]);
+  ids[0] = -77;
+  CHECK_EQUAL(PANVEC_OK, panvec_sqlitevec_take_hits(db.connection(), ids, distances, 10, nullptr, 0));
+  CHECK_EQUAL(std::int64_t{-77}, ids[0]);
+  search();
+  CHECK_EQUAL(std::int64_t{10}, db.size());
+  CHECK_EQUAL(PANVEC_OK, panvec_sqlitevec_take_hits(db.connection(), nullptr, nullptr, 0, nullptr, 0));
+}
+
+void reads_between_begin_and_end_see_one_state() {
+  Directory directory;
+  const std::string path = directory.file("v.db");
+  Db writer(path.c_str(), PANVEC_L2, 2);
+  Db reader(path.c_str(), PANVEC_L2, 2, 50, true);
+  CHECK_EQUAL(PANVEC_OK, writer.add({1}, {1, 1}));
+  CHECK_EQUAL(PANVEC_OK, reader.begin_read());
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, reader.begin_read());
+  CHECK_EQUAL(std::int64_t{1}, reader.size());
+  CHECK_EQUAL(PANVEC_OK, writer.add({2}, {2, 2}));
+  CHECK_EQUAL(std::size_t{1}, reader.ids().size());
+  CHECK_EQUAL(std::size_t{1}, reader.search({0, 0}, 5).size());
+  CHECK_EQUAL(std::int64_t{1}, reader.size());
+  CHECK_EQUAL(PANVEC_OK, reader.end_read());
+  CHECK_EQUAL(std::int64_t{2}, reader.size());
+  CHECK_EQUAL(PANVEC_OK, reader.end_read());
+  CHECK_EQUAL(PANVEC_OK, writer.begin());
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, writer.begin_read());
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, writer.end_read());
+  CHECK_EQUAL(PANVEC_OK, writer.rollback());
+}
+
 void an_empty_table_finds_nothing() {
   for (const int metric : kMetrics) {
     Db db(nullptr, metric, 3);
@@ -630,7 +941,7 @@ void bad_queries_are_refused() {
   CHECK_EQUAL(PANVEC_OK, db.add({1, 2}, {1, 2, 3, 4, 5, 6}));
   Hits hits;
   CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, db.try_search({1, 2, 3}, 0, {}, hits, 5));
-  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, db.try_search({1, 2, 3}, 2, {}, hits, 1));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, db.try_search({1, 2, 3}, 2, {}, hits, 1, NAN));
   CHECK_EQUAL(PANVEC_INVALID_VECTOR, db.try_search({1, NAN, 3}, 2, {}, hits));
   CHECK_EQUAL(std::string("query: component 1 is NaN"), db.error());
   CHECK_EQUAL(PANVEC_INVALID_VECTOR, db.try_search({1, 2, -INFINITY}, 2, {}, hits));
@@ -744,63 +1055,320 @@ void churn_keeps_rows_and_answers_right() {
   }
 }
 
-void an_interrupt_ends_a_write_and_leaves_nothing_of_it() {
+// Sets a flag for a stop, a random while later, that no check depends on.
+class Stopper {
+ public:
+  explicit Stopper(std::int64_t most_yields) : thread_([this, times = random_below(most_yields)] {
+    give_way(times);
+    __atomic_store_n(&flag_, 1, __ATOMIC_RELAXED);
+  }) {}
+  ~Stopper() { thread_.join(); }
+  const std::int32_t* flag() const { return &flag_; }
+
+ private:
+  std::int32_t flag_ = 0;
+  std::thread thread_;
+};
+
+// Calls until one was stopped; each is through, or stopped with nothing left of it.
+void stop_calls(Db& db, const std::function<int()>& call) {
+  constexpr int kEnough = 1000;
+  int stopped = 0;
+  for (int i = 0; i < kEnough && stopped == 0; ++i) {
+    const Stopper stopper(1 + i * 10);
+    db.stop_when(stopper.flag());
+    const int status = call();
+    CHECK(status == PANVEC_OK || (status == PANVEC_STOPPED && db.error() == "stopped"));
+    stopped += status == PANVEC_STOPPED;
+    db.stop_when(nullptr);
+  }
+  CHECK_EQUAL(1, stopped);
+}
+
+void a_stop_ends_a_write_and_leaves_nothing_of_it() {
   constexpr std::int64_t kRows = 3000;
-  const auto ids = consecutive_ids(kRows);
   const auto vectors = random_vectors(kRows, 64);
-  for (int round = 0; round < 20; ++round) {
-    Db db(nullptr, PANVEC_L2, 64);
-    std::atomic<bool> stop{false};
-    std::thread interrupter([&] {
-      while (!stop) {
-        panvec_sqlitevec_interrupt(db.connection());
-      }
-    });
-    // An interrupt between two calls is forgotten, so the other thread may need a while to meet one.
-    int status = PANVEC_OK;
-    for (int i = 0; i < 1000 && status == PANVEC_OK; ++i) {
-      status = db.add(ids, vectors, true);
-    }
-    const std::string error = db.error();
-    stop = true;
-    interrupter.join();
-    CHECK_EQUAL(PANVEC_NATIVE, status);
-    CHECK_EQUAL(std::string("interrupted"), error);
-    CHECK_EQUAL(0, db.size() % kRows);
-    CHECK_EQUAL(PANVEC_OK, db.add(ids, vectors, true));
-    CHECK_EQUAL(kRows, db.size());
+  Db db(nullptr, PANVEC_L2, 64);
+  for (std::int64_t round = 0; round < 20; ++round) {
+    const std::int64_t before = db.size();
+    std::int64_t calls = 0;
+    stop_calls(db, [&] { return db.add(consecutive_ids(kRows, db.size()), vectors, ++calls % 2 == 0); });
+    CHECK_EQUAL(before + (calls - 1) * kRows, db.size());
+    CHECK_EQUAL(static_cast<std::size_t>(db.size()), db.ids().size());
+    db.remove(db.ids());
   }
 }
 
-void an_interrupt_ends_a_search() {
+void a_stop_ends_a_batch_that_can_be_rolled_back() {
+  constexpr std::int64_t kRows = 3000;
+  const auto vectors = random_vectors(kRows, 64);
+  Directory directory;
+  Db db(directory.file("v.db").c_str(), PANVEC_L2, 64);
+  CHECK_EQUAL(PANVEC_OK, db.add({-1}, random_vectors(1, 64)));
+  stop_calls(db, [&] {
+    CHECK_EQUAL(PANVEC_OK, db.begin());
+    CHECK_EQUAL(PANVEC_OK, db.add({-2}, random_vectors(1, 64)));
+    const int status = db.add(consecutive_ids(kRows), vectors);
+    CHECK_EQUAL(PANVEC_OK, db.rollback());
+    return status;
+  });
+  CHECK_EQUAL(std::int64_t{1}, db.size());
+  CHECK_EQUAL(PANVEC_OK, db.add(consecutive_ids(kRows), vectors));
+}
+
+void a_stop_ends_a_search_on_every_path() {
+  constexpr std::int64_t kRows = 20000;
   for (const int metric : kMetrics) {
     Db db(nullptr, metric, 64);
-    CHECK_EQUAL(PANVEC_OK, db.add(consecutive_ids(20000), random_vectors(20000, 64)));
-    std::atomic<bool> stop{false};
-    std::thread interrupter([&] {
-      while (!stop) {
-        panvec_sqlitevec_interrupt(db.connection());
+    CHECK_EQUAL(PANVEC_OK, db.add(consecutive_ids(kRows), random_vectors(kRows, 64)));
+    const auto query = random_vectors(1, 64);
+    const std::vector<std::int64_t> many = consecutive_ids(kRows - 1);
+    const Steps odd = {{PANVEC_SQLITEVEC_IDS, 0, 0, 3000, many.data()}, {PANVEC_SQLITEVEC_NOT, 0, 0, 0, nullptr}};
+    for (const std::int64_t k : {std::int64_t{10}, kRows}) {
+      for (const Filter& filter : {Filter{}, Filter{&many, nullptr, 0, nullptr}, Filter{nullptr, nullptr, 0, &odd}}) {
+        stop_calls(db, [&] {
+          Hits hits;
+          return db.try_search(query, k, filter, hits, kRows);
+        });
+        CHECK_EQUAL(static_cast<std::size_t>(std::min(k, filter.steps == nullptr ? filter.ids == nullptr ? kRows
+                                                                                                        : kRows - 1
+                                                                                 : kRows - 3000)),
+                    db.search(query, k, filter).size());
+      }
+    }
+    stop_calls(db, [&] {
+      std::vector<std::int64_t> ids;
+      return db.try_ids({&many, nullptr, 0, nullptr}, ids);
+    });
+  }
+}
+
+void what_is_past_its_deadline_stops_at_once() {
+  for (const int metric : kMetrics) {
+    Db db(nullptr, metric, 2);
+    CHECK_EQUAL(PANVEC_OK, db.add({1, 2}, {1, 2, 3, 4}));
+    const std::int32_t asked = 1;
+    const std::int32_t not_asked = 0;
+    const std::pair<const std::int32_t*, std::int64_t> stops[] = {
+        {nullptr, 0}, {nullptr, -5}, {&not_asked, kMinId}, {&asked, kNoDeadline}, {&asked, 0}};
+    for (const auto& [flag, nanos_left] : stops) {
+      db.stop_when(flag, nanos_left);
+      Hits hits;
+      CHECK_EQUAL(PANVEC_STOPPED, db.try_search({1, 2}, 1, {}, hits, 5));
+      CHECK_EQUAL(PANVEC_STOPPED, db.add({3}, {5, 6}));
+      CHECK_EQUAL(PANVEC_STOPPED, db.begin());
+      std::vector<std::int64_t> state(3);
+      std::int64_t rows;
+      std::int32_t finished;
+      CHECK_EQUAL(PANVEC_STOPPED, db.compact_slice(state, rows, finished));
+      CHECK_EQUAL(std::string("stopped"), db.error());
+    }
+    db.stop_when(&not_asked, kNoDeadline - 1);
+    CHECK_EQUAL(PANVEC_OK, db.add({3}, {5, 6}));
+    db.stop_when(nullptr);
+    CHECK_EQUAL(std::int64_t{3}, db.size());
+  }
+}
+
+void a_stop_ends_the_wait_for_another_writer() {
+  Directory directory;
+  const std::string path = directory.file("v.db");
+  constexpr int kForever = std::numeric_limits<int>::max();
+  Db holder(path.c_str(), PANVEC_L2, 2);
+  Db waiting(path.c_str(), PANVEC_L2, 2, kForever);
+  CHECK_EQUAL(PANVEC_OK, holder.begin());
+  {
+    const Stopper stopper(3000);
+    waiting.stop_when(stopper.flag());
+    CHECK_EQUAL(PANVEC_STOPPED, waiting.add({1}, {1, 2}));
+  }
+  waiting.stop_when(nullptr, 20'000'000);
+  CHECK_EQUAL(PANVEC_STOPPED, waiting.begin());
+  CHECK_EQUAL(PANVEC_STOPPED, waiting.add({1}, {1, 2}));
+  CHECK_EQUAL(PANVEC_OK, holder.commit());
+  waiting.stop_when(nullptr);
+  CHECK_EQUAL(PANVEC_OK, waiting.add({1}, {1, 2}));
+}
+
+// ---- Compaction
+// ------------------------------------------------------------------------------------------------------
+
+void a_compaction_gives_the_room_of_removed_rows_back_and_answers_stay() {
+  for (const int metric : kMetrics) {
+    for (const bool in_file : {false, true}) {
+      for (const int dim : {8, 100, 5000}) {
+        Directory directory;
+        const std::string path = directory.file("v.db");
+        Db db(in_file ? path.c_str() : nullptr, metric, dim);
+        Oracle oracle(metric, dim);
+        const std::int64_t rows = dim == 5000 ? 400 : 10000;
+        const auto ids = consecutive_ids(rows, -rows / 2);
+        const auto vectors = random_vectors(rows, dim);
+        CHECK_EQUAL(PANVEC_OK, db.add(ids, vectors));
+        oracle.put(ids, vectors);
+        const std::int64_t full = db.usage().database_bytes;
+        std::vector<std::int64_t> gone;
+        for (const std::int64_t id : ids) {
+          if (random_below(2) != 0) {
+            gone.push_back(id);
+          }
+        }
+        CHECK_EQUAL(static_cast<std::int64_t>(gone.size()), db.remove(gone));
+        oracle.remove(gone);
+        db.compact([&] {
+          const auto query = random_vectors(1, dim);
+          check_hits(oracle.search(query, 10), db.search(query, 10));
+        });
+        const Db::Usage usage = db.usage();
+        CHECK_EQUAL(std::int64_t{0}, usage.dead);
+        CHECK_EQUAL(std::int64_t{0}, usage.free_bytes);
+        // Half of the rows, a chunk that is not full, and pages of SQLite's own.
+        CHECK(usage.database_bytes < full * 6 / 10 + (dim == 5000 ? std::int64_t{3} << 19 : std::int64_t{1} << 19));
+        CHECK_EQUAL(oracle.size(), db.size());
+        CHECK_EQUAL(oracle.size(), static_cast<std::int64_t>(db.ids().size()));
+        for (const std::int64_t id : db.ids()) {
+          std::vector<float> row;
+          CHECK_EQUAL(PANVEC_OK, db.get(id, row));
+          CHECK(row == oracle.row(id));
+        }
+        if (in_file) {
+          CHECK_EQUAL(usage.database_bytes, static_cast<std::int64_t>(bytes_of(path).size()));
+          CHECK(bytes_of(path + "-wal").empty());
+        }
+        // What was removed can come again, and a second compaction finds nothing to do.
+        CHECK_EQUAL(PANVEC_OK, db.add({gone[0]}, random_vectors(1, dim)));
+        const std::int64_t before = db.usage().database_bytes;
+        db.compact();
+        CHECK_EQUAL(before, db.usage().database_bytes);
+      }
+    }
+  }
+}
+
+void writers_and_readers_go_on_between_the_slices_of_a_compaction() {
+  for (const int metric : kMetrics) {
+    Directory directory;
+    const std::string path = directory.file("v.db");
+    constexpr int kDim = 64;
+    constexpr std::int64_t kRows = 20000;
+    Db db(path.c_str(), metric, kDim);
+    Db other(path.c_str(), metric, kDim);
+    Db reader(path.c_str(), metric, kDim, 50, true);
+    Oracle oracle(metric, kDim);
+    const auto vectors = random_vectors(kRows, kDim);
+    CHECK_EQUAL(PANVEC_OK, db.add(consecutive_ids(kRows), vectors));
+    oracle.put(consecutive_ids(kRows), vectors);
+    std::vector<std::int64_t> gone;
+    for (std::int64_t id = 0; id < kRows; id += 2) {
+      gone.push_back(id);
+    }
+    db.remove(gone);
+    oracle.remove(gone);
+    int slices = 0;
+    db.compact([&] {
+      ++slices;
+      const auto row = random_vectors(1, kDim);
+      const std::vector<std::int64_t> id = {random_below(kRows)};
+      CHECK_EQUAL(PANVEC_OK, other.add(id, row, true));
+      oracle.put(id, row);
+      const std::vector<std::int64_t> removed = {random_below(kRows)};
+      other.remove(removed);
+      oracle.remove(removed);
+      const auto query = random_vectors(1, kDim);
+      check_hits(oracle.search(query, 5), reader.search(query, 5));
+    });
+    CHECK(slices > 5);
+    CHECK_EQUAL(oracle.size(), reader.size());
+    const auto query = random_vectors(1, kDim);
+    check_hits(oracle.search(query, kRows), db.search(query, kRows));
+    CHECK_EQUAL(std::string("ok"), integrity(path));
+  }
+}
+
+void a_stop_ends_a_compaction_and_loses_nothing() {
+  constexpr int kDim = 64;
+  constexpr std::int64_t kRows = 20000;
+  for (const int metric : kMetrics) {
+    Db db(nullptr, metric, kDim);
+    Oracle oracle(metric, kDim);
+    const auto vectors = random_vectors(kRows, kDim);
+    CHECK_EQUAL(PANVEC_OK, db.add(consecutive_ids(kRows), vectors));
+    oracle.put(consecutive_ids(kRows), vectors);
+    std::vector<std::int64_t> gone;
+    for (std::int64_t id = 0; id < kRows; id += 2) {
+      gone.push_back(id);
+    }
+    db.remove(gone);
+    oracle.remove(gone);
+    const auto query = random_vectors(1, kDim);
+    for (int round = 0; round < 10; ++round) {
+      const Stopper stopper(3000);
+      db.stop_when(stopper.flag());
+      std::vector<std::int64_t> state(3);
+      int status = PANVEC_OK;
+      for (std::int32_t finished = 0; status == PANVEC_OK && finished == 0;) {
+        std::int64_t rows;
+        status = db.compact_slice(state, rows, finished);
+      }
+      CHECK(status == PANVEC_OK || status == PANVEC_STOPPED);
+      db.stop_when(nullptr);
+      check_hits(oracle.search(query, kRows), db.search(query, kRows));
+    }
+    db.compact();
+    check_hits(oracle.search(query, kRows), db.search(query, kRows));
+  }
+}
+
+void impossible_states_of_a_compaction_are_refused_or_harmless() {
+  for (const int metric : kMetrics) {
+    Db db(nullptr, metric, 4);
+    CHECK_EQUAL(PANVEC_OK, db.add(consecutive_ids(3000), random_vectors(3000, 4)));
+    db.remove(consecutive_ids(1500));
+    for (int i = 0; i < 200; ++i) {
+      std::vector<std::int64_t> state = {random_below(8) - 1, static_cast<std::int64_t>(random_bits()),
+                                         static_cast<std::int64_t>(random_bits())};
+      std::int64_t rows;
+      std::int32_t finished;
+      const std::int64_t stage = state[0];
+      const int status = db.compact_slice(state, rows, finished);
+      CHECK_EQUAL(stage < 0 || stage > 4 ? PANVEC_INVALID_ARGUMENT : PANVEC_OK, status);
+    }
+    CHECK_EQUAL(consecutive_ids(1500, 1500).size(), db.ids().size());
+  }
+}
+
+// Two readers of which one always reads, and the other begins before it ends: the log is never out of use.
+void the_log_stays_short_beside_reads_without_a_pause() {
+  Directory directory;
+  const std::string path = directory.file("v.db");
+  Db writer(path.c_str(), PANVEC_L2, 64);
+  CHECK_EQUAL(PANVEC_OK, writer.add(consecutive_ids(3000), random_vectors(3000, 64)));
+  std::atomic<std::int64_t> commits{0};
+  std::atomic<bool> done{false};
+  std::thread leapfrog([&] {
+    Db readers[] = {{path.c_str(), PANVEC_L2, 64, 50, true}, {path.c_str(), PANVEC_L2, 64, 50, true}};
+    CHECK_EQUAL(PANVEC_OK, readers[0].begin_read());
+    CHECK_EQUAL(std::int64_t{3000}, readers[0].size());
+    for (int next = 1; !done; next = 1 - next) {
+      // Some commits long, or, when the writer waits for it, some milliseconds.
+      const std::int64_t until = commits + 3;
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(3);
+      while (commits < until && std::chrono::steady_clock::now() < deadline) {
         std::this_thread::yield();
       }
-    });
-    const auto query = random_vectors(1, 64);
-    int interrupted = 0;
-    for (int i = 0; i < 1000 && interrupted == 0; ++i) {
-      Hits hits;
-      std::int64_t ids[10];
-      float distances[10];
-      std::int64_t count = 0;
-      char error[200] = "";
-      const int status = panvec_sqlitevec_search(db.connection(), query.data(), 10, nullptr, 0, nullptr, 0, 0, ids,
-                                                 distances, 10, &count, error, sizeof error);
-      CHECK(status == PANVEC_OK || (status == PANVEC_NATIVE && std::strcmp(error, "interrupted") == 0));
-      interrupted += status == PANVEC_NATIVE;
+      CHECK_EQUAL(PANVEC_OK, readers[next].begin_read());
+      CHECK_EQUAL(std::int64_t{3000}, readers[next].size());
+      CHECK_EQUAL(PANVEC_OK, readers[1 - next].end_read());
     }
-    stop = true;
-    interrupter.join();
-    CHECK_EQUAL(1, interrupted);
-    CHECK_EQUAL(std::size_t{10}, db.search(query, 10).size());
+  });
+  for (; commits < 8000; ++commits) {
+    CHECK_EQUAL(PANVEC_OK, writer.add({random_below(3000)}, random_vectors(1, 64), true));
   }
+  done = true;
+  leapfrog.join();
+  struct stat status {};
+  CHECK_EQUAL(0, stat((path + "-wal").c_str(), &status));
+  CHECK(status.st_size < std::int64_t{7000} * 16384);
 }
 
 // ---- Files
@@ -827,11 +1395,8 @@ void a_file_keeps_its_rows_bit_for_bit() {
       CHECK_EQUAL(PANVEC_OK, db.get(id, row));
       CHECK(std::memcmp(oracle.row(id).data(), row.data(), row.size() * sizeof(float)) == 0);
     }
-    std::int64_t database_bytes = 0;
-    std::int64_t cache_bytes = 0;
-    CHECK_EQUAL(PANVEC_OK, panvec_sqlitevec_memory(db.connection(), &database_bytes, &cache_bytes, nullptr, 0));
-    CHECK(database_bytes >= 2000 * 5 * 4);
-    CHECK(cache_bytes > 0);
+    CHECK(db.usage().database_bytes >= 2000 * 5 * 4);
+    CHECK(db.usage().cache_bytes > 0);
   }
 }
 
@@ -1083,8 +1648,8 @@ void readers_see_whole_commits_beside_a_writer() {
         do {
           std::int64_t count = -1;
           CHECK_EQUAL(PANVEC_OK,
-                      panvec_sqlitevec_search(reader.connection(), query.data(), 5000, nullptr, 0, nullptr, 0, 0,
-                                              ids.data(), distances.data(), 5000, &count, nullptr, 0));
+                      panvec_sqlitevec_search(reader.connection(), query.data(), 5000, INFINITY, nullptr, 0, nullptr,
+                                              kNoDeadline, ids.data(), distances.data(), 5000, &count, nullptr, 0));
           CHECK_EQUAL(0, count % 10);
           CHECK(count >= last);
           last = count;
@@ -1416,14 +1981,27 @@ int main(int argc, char** argv) {
   RUN(filters_of_none_one_two_and_100000_ids_hold);
   RUN(bitmaps_filter_exactly);
   RUN(a_bitmap_beyond_the_largest_id_stops_there);
+  RUN(filters_of_any_steps_hold);
+  RUN(programs_that_are_none_are_refused);
+  RUN(everything_within_a_radius_is_found);
+  RUN(hits_without_room_are_kept_until_the_next_call);
+  RUN(reads_between_begin_and_end_see_one_state);
   RUN(an_empty_table_finds_nothing);
   RUN(bad_queries_are_refused);
   RUN(a_refused_batch_changes_nothing);
   RUN(upsert_replaces_and_inserts);
   RUN(a_transaction_over_slices_is_one);
   RUN(churn_keeps_rows_and_answers_right);
-  RUN(an_interrupt_ends_a_write_and_leaves_nothing_of_it);
-  RUN(an_interrupt_ends_a_search);
+  RUN(a_stop_ends_a_write_and_leaves_nothing_of_it);
+  RUN(a_stop_ends_a_batch_that_can_be_rolled_back);
+  RUN(a_stop_ends_a_search_on_every_path);
+  RUN(what_is_past_its_deadline_stops_at_once);
+  RUN(a_stop_ends_the_wait_for_another_writer);
+  RUN(a_compaction_gives_the_room_of_removed_rows_back_and_answers_stay);
+  RUN(writers_and_readers_go_on_between_the_slices_of_a_compaction);
+  RUN(a_stop_ends_a_compaction_and_loses_nothing);
+  RUN(impossible_states_of_a_compaction_are_refused_or_harmless);
+  RUN(the_log_stays_short_beside_reads_without_a_pause);
   RUN(a_file_keeps_its_rows_bit_for_bit);
   RUN(files_that_are_not_ours_are_refused_and_left_alone);
   RUN(another_metric_dimension_or_format_is_refused);

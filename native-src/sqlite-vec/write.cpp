@@ -26,46 +26,16 @@ void require_live_batch(const Connection& connection) {
 
 // The file is looked at twice, because a large batch takes its time. Between the second look and the end of COMMIT it can
 // still be deleted: what is lost then is lost as if it had been deleted just after.
-void begin(const Connection& connection) {
+void begin(Connection& connection) {
   connection.check_unmoved("beginning a transaction on");
   connection.run(connection.writing().begin, "beginning a transaction on");
 }
 
-void commit(const Connection& connection) {
+void commit(Connection& connection) {
   connection.check_unmoved("committing to");
   connection.run(connection.writing().commit, "committing to");
+  connection.tend_log();
 }
-
-// One write's transaction, unless the caller's batch is one already.
-class WriteTransaction {
- public:
-  explicit WriteTransaction(const Connection& connection) : connection_(connection), owned_(!connection.in_batch()) {
-    require_writer(connection);
-    require_live_batch(connection);
-    if (owned_) {
-      begin(connection);
-    }
-  }
-  ~WriteTransaction() {
-    if (owned_ && !committed_) {
-      connection_.end_transaction(connection_.writing().rollback);
-    }
-  }
-  WriteTransaction(const WriteTransaction&) = delete;
-  WriteTransaction& operator=(const WriteTransaction&) = delete;
-
-  void commit() {
-    if (owned_) {
-      panvec::sqlitevec::commit(connection_);
-      committed_ = true;
-    }
-  }
-
- private:
-  const Connection& connection_;
-  const bool owned_;
-  bool committed_ = false;
-};
 
 // Copies a row into `stored` in the form in which it is kept, and checks the copy: the caller may change its memory meanwhile.
 void prepare_row(const TableShape& shape, const float* rows, std::int64_t i, std::vector<float>& stored, BadRow& bad) {
@@ -105,18 +75,40 @@ bool update(const Connection& connection, std::int64_t id, const float* row) {
 
 }  // namespace
 
+WriteTransaction::WriteTransaction(Connection& connection) : connection_(connection), owned_(!connection.in_batch()) {
+  require_writer(connection);
+  require_live_batch(connection);
+  if (owned_) {
+    begin(connection);
+  }
+}
+
+WriteTransaction::~WriteTransaction() {
+  if (owned_ && !committed_) {
+    connection_.end_transaction(connection_.writing().rollback);
+  }
+}
+
+void WriteTransaction::commit() {
+  if (owned_) {
+    panvec::sqlitevec::commit(connection_);
+    committed_ = true;
+  }
+}
+
 void add(Connection& connection, const std::int64_t* ids, const float* rows, std::int64_t count, OnExisting on_existing,
          BadRow& bad) {
   const TableShape& shape = connection.shape();
   std::vector<float> stored;
   for (std::int64_t i = 0; i < count; ++i) {
+    connection.check_stop();
     prepare_row(shape, rows, i, stored, bad);
   }
   WriteTransaction transaction(connection);
   if (count > 0) {
     TableState state = connection.state();
     for (std::int64_t i = 0; i < count; ++i) {
-      connection.check_interrupt();
+      connection.check_stop();
       prepare_row(shape, rows, i, stored, bad);
       if (on_existing == OnExisting::kReplace && update(connection, ids[i], stored.data())) {
         continue;
@@ -144,7 +136,7 @@ std::int64_t remove(Connection& connection, const std::int64_t* ids, std::int64_
   WriteTransaction transaction(connection);
   std::int64_t removed = 0;
   for (std::int64_t i = 0; i < count; ++i) {
-    connection.check_interrupt();
+    connection.check_stop();
     Execution run(connection.writing().remove, connection.path());
     run.bind(1, ids[i]);
     while (run.step("deleting from")) {

@@ -15,6 +15,22 @@ struct BadRow {
   std::int32_t component = -1;
 };
 
+// One write's transaction, unless the caller's batch is one already. Rolls back at its end, if it was not committed.
+class WriteTransaction {
+ public:
+  explicit WriteTransaction(Connection& connection);
+  ~WriteTransaction();
+  WriteTransaction(const WriteTransaction&) = delete;
+  WriteTransaction& operator=(const WriteTransaction&) = delete;
+
+  void commit();
+
+ private:
+  Connection& connection_;
+  const bool owned_;
+  bool committed_ = false;
+};
+
 void add(Connection& connection, const std::int64_t* ids, const float* rows, std::int64_t count, OnExisting on_existing,
          BadRow& bad);
 // Returns how many of them existed.

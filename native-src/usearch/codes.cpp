@@ -97,6 +97,10 @@ void Codes::store(std::int64_t slot, const float* row) {
   encode(row, block_.data() + static_cast<std::size_t>(slot) * code_bytes());
 }
 
+void Codes::store_code(std::int64_t slot, const char* code) {
+  std::memcpy(block_.data() + static_cast<std::size_t>(slot) * code_bytes(), code, code_bytes());
+}
+
 void Codes::encode(const float* row, char* code) const {
   switch (quantization_) {
     case Quantization::kF16:

@@ -53,6 +53,8 @@ class Codes final : public RowDecoder {
   void reserve(std::size_t capacity);
   // `row` is finite, and a unit vector for COSINE.
   void store(std::int64_t slot, const float* row);
+  // A code of other codes of the same kind.
+  void store_code(std::int64_t slot, const char* code);
   void encode(const float* row, char* code) const;
   // A unit vector for COSINE.
   void decode(std::int64_t slot, float* row) const override;

@@ -7,9 +7,10 @@
  * version (slot_count, dead_pages) and a filter.
  *
  * Concurrency. Any number of search, exact, exact_slots, row and stats calls may run together; none waits for another.
- * reserve and link need exclusive access. prepare and stage are a writer's: they may run beside searches (they touch
- * nothing that a search reads) but not beside another of them, reserve or link. The engine's locks provide all this. No
- * call uses more threads than it is given, and none outlives its call.
+ * reserve and link need exclusive access. prepare, stage and stage_from are a writer's: they may run beside searches
+ * (they touch nothing that a search reads) but not beside another of them, reserve or link. The source of a stage_from
+ * is only read, as by a search. The engine's locks provide all this. No call uses more threads than it is given, and
+ * none outlives its call.
  *
  * Common arguments
  *   slot_count   slots >= slot_count are invisible to this call
@@ -19,6 +20,8 @@
  *   filter       NULL: all slots allowed. Otherwise a bitmap of at least slot_count bits by slot, set when allowed
  *   query, rows  float32 as given by the user; checked for NaN and infinity, and for COSINE normalised, on a copy here
  *   ids, distances   room for k results; filled sorted by (distance, id); distance is the reference kernel's
+ *   stop, nanos_left   when the call is to end early, with PANVEC_STOPPED: once *stop is not zero (read atomically;
+ *                NULL: never), or nanos_left nanoseconds after it began (INT64_MAX: no deadline; 0 or less: at once)
  */
 #ifndef PANVEC_USEARCH_H
 #define PANVEC_USEARCH_H
@@ -74,6 +77,11 @@ int32_t panvec_usearch_reserve(panvec_usearch *index, int64_t capacity, char *er
 int32_t panvec_usearch_stage(panvec_usearch *index, int64_t first_slot, const float *rows, int64_t count,
                              int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity);
 
+/* As stage, with the rows and codes of `count` linked `slots` of `source`, another index of the same metric, dim,
+ * quantization and keep_vectors, bit for bit and in this order. */
+int32_t panvec_usearch_stage_from(panvec_usearch *index, int64_t first_slot, const panvec_usearch *source,
+                                  const int32_t *slots, int64_t count, char *error, int32_t error_capacity);
+
 /* Links staged slots [first_slot, first_slot + count) into the graph with up to `threads` threads (256 at most).
  * first_slot is the number of slots linked so far. Returns early, after at least slice_nanos, when *yield is not zero
  * (read atomically; NULL: never): *linked says how many were linked; the caller continues with the rest. On failure
@@ -90,8 +98,8 @@ int32_t panvec_usearch_link(panvec_usearch *index, int64_t first_slot, int64_t c
  * 0. */
 int32_t panvec_usearch_search(const panvec_usearch *index, int64_t slot_count, const uint64_t *const *dead_pages,
                               const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k,
-                              int32_t ef_search, int32_t refine_factor, int64_t *ids, float *distances, int32_t *count,
-                              char *error, int32_t error_capacity);
+                              int32_t ef_search, int32_t refine_factor, const int32_t *stop, int64_t nanos_left,
+                              int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity);
 
 /* One slice of an exact scan: slots [from, to) with to <= slot_count. The first slice has *count = 0; ids, distances
  * and *count carry the state from slice to slice (unspecified order); the slice with finish != 0 sorts. The result is

@@ -29,6 +29,7 @@ struct panvec_usearch {
   panvec_usearch(Metric metric, std::size_t dim, Quantization quantization, std::size_t m, std::size_t ef_construction,
                  bool keep_vectors)
       : simd(simd_level()),
+        quantization(quantization),
         rows(metric, dim),
         rows_kept(keep_vectors || quantization == Quantization::kF32),
         graph(m, ef_construction) {
@@ -36,6 +37,7 @@ struct panvec_usearch {
   }
 
   const SimdLevel simd;
+  const Quantization quantization;
   RowStore rows;  // empty when they are not kept
   const bool rows_kept;
   std::optional<Codes> codes;
@@ -71,6 +73,12 @@ void reserve(panvec_usearch& index, std::size_t capacity) {
   if (index.rows_kept) index.rows.reserve(capacity);
   if (index.codes) index.codes->reserve(capacity);
   index.graph.reserve(capacity);
+}
+
+void check_stage(const Graph& graph, std::int64_t first_slot, std::int64_t count) {
+  require(count >= 0 && first_slot >= graph.linked() && first_slot <= graph.capacity() &&
+              count <= graph.capacity() - first_slot,
+          "slots to stage are linked already or beyond the reserved capacity");
 }
 
 void stage(panvec_usearch& index, std::int64_t first_slot, const float* rows, std::int64_t count, std::int64_t* bad_row,
@@ -168,11 +176,24 @@ std::int32_t panvec_usearch_stage(panvec_usearch* index, std::int64_t first_slot
                                   std::int64_t* bad_row, std::int32_t* bad_component, char* error,
                                   std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
-    const Graph& graph = index->graph;
-    require(count >= 0 && first_slot >= graph.linked() && first_slot <= graph.capacity() &&
-                count <= graph.capacity() - first_slot,
-            "slots to stage are linked already or beyond the reserved capacity");
+    check_stage(index->graph, first_slot, count);
     stage(*index, first_slot, rows, count, bad_row, bad_component);
+  });
+}
+
+std::int32_t panvec_usearch_stage_from(panvec_usearch* index, std::int64_t first_slot, const panvec_usearch* source,
+                                       const std::int32_t* slots, std::int64_t count, char* error,
+                                       std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    check_stage(index->graph, first_slot, count);
+    require(source != index, "the source must be another index");
+    require(source->rows.metric() == index->rows.metric() && source->rows.dim() == index->rows.dim() &&
+                source->quantization == index->quantization && source->rows_kept == index->rows_kept,
+            "the source has another metric, dimension or quantization, or keeps other vectors");
+    check_source_slots(slots, count, source->graph.linked());
+    if (index->rows_kept) index->rows.stage_from(first_slot, source->rows.rows(), slots, count);
+    if (!index->codes) return;
+    for (std::int64_t i = 0; i < count; ++i) index->codes->store_code(first_slot + i, source->codes->code(slots[i]));
   });
 }
 
@@ -196,9 +217,11 @@ std::int32_t panvec_usearch_link(panvec_usearch* index, std::int64_t first_slot,
 std::int32_t panvec_usearch_search(const panvec_usearch* index, std::int64_t slot_count,
                                    const std::uint64_t* const* dead_pages, const std::int64_t* const* id_pages,
                                    const std::uint64_t* filter, const float* query, std::int32_t k,
-                                   std::int32_t ef_search, std::int32_t refine_factor, std::int64_t* ids,
-                                   float* distances, std::int32_t* count, char* error, std::int32_t error_capacity) {
+                                   std::int32_t ef_search, std::int32_t refine_factor, const std::int32_t* stop,
+                                   std::int64_t nanos_left, std::int64_t* ids, float* distances, std::int32_t* count,
+                                   char* error, std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    const Stop limit(stop, nanos_left);
     const Graph& graph = index->graph;
     *count = 0;
     require(k >= 1, "k must be at least 1");
@@ -210,8 +233,10 @@ std::int32_t panvec_usearch_search(const panvec_usearch* index, std::int64_t slo
     const float* checked = checked_query(space.metric, space.rows.dim, query, scratch);
     // No list is longer than the slots are many, whatever k, ef_search and refine_factor are.
     const std::int64_t wanted = std::min<std::int64_t>(k, slot_count);
+    limit.check();
     if (wanted == 0 || graph.max_level() < 0) return;
 
+    StopWatch watch(limit, space.rows.dim);
     const SlotVersion version{slot_count, {dead_pages, filter}};
     const std::int64_t considered = index->codes ? wanted * refine_factor : wanted;
     const auto width =
@@ -222,13 +247,14 @@ std::int32_t panvec_usearch_search(const panvec_usearch* index, std::int64_t slo
       // Floats are as good as any memory, and report will not need them before the walk is over.
       auto* code = reinterpret_cast<char*>(scratch.row(index->codes->code_bytes() / sizeof(float) + 1));
       index->codes->encode(checked, code);
-      found = walk_graph(graph.view(), CodeRows(*index->codes, code), version, graph.linked(), width, scratch, best);
+      const CodeRows codes(*index->codes, code);
+      found = walk_graph(graph.view(), codes, version, graph.linked(), width, scratch, watch, best);
     } else {
-      found = walk_rows(graph.view(), space, checked, version, graph.linked(), width, scratch, best);
+      found = walk_rows(graph.view(), space, checked, version, graph.linked(), width, scratch, watch, best);
     }
     *count = static_cast<std::int32_t>(report(space, checked, id_pages, best, found,
                                               static_cast<std::size_t>(considered), static_cast<std::size_t>(wanted),
-                                              scratch, ids, distances));
+                                              scratch, watch, ids, distances));
   });
 }
 

@@ -1,15 +1,23 @@
 package io.github.panvec;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.List;
 import java.util.Objects;
+import java.util.function.LongPredicate;
+import java.util.stream.Collectors;
 
 /**
  * Which ids a search may return. Immutable, and shared freely by threads and indexes.
  *
+ * <pre>{@code
+ * IdFilter mine = IdFilter.range(1000, 1999).and(IdFilter.notIn(1234, 1300));
+ * }</pre>
+ *
  * <p>A filtered search returns min(k, live vectors that match) hits at any selectivity. A filter is
- * looked up anew by every search: a list costs time for each of its ids, a bitmap for each row of
- * the index.
+ * evaluated anew by every search: a list costs time for each of its ids, anything else for each row
+ * of the index. {@link VectorIndex#prepare} does that once, for many searches.
  */
 public sealed interface IdFilter {
 
@@ -31,8 +39,64 @@ public sealed interface IdFilter {
     return new Bitmap(firstId, bits.toLongArray());
   }
 
+  /** All ids but those in a list. */
+  static IdFilter notIn(long... ids) {
+    return in(ids).not();
+  }
+
+  /**
+   * The ids from {@code first} to {@code last}, both included.
+   *
+   * @throws IllegalArgumentException when {@code first > last}
+   */
+  static IdFilter range(long first, long last) {
+    return new Range(first, last);
+  }
+
+  /**
+   * The ids that a predicate accepts. It is asked once for each live id by a search, and once in
+   * all for each row by a prepared filter; on the thread of the search. What it throws ends the
+   * search and reaches its caller.
+   *
+   * @param predicate always of the same opinion about an id, and safe for use by several threads
+   *     where the filter is used by several
+   */
+  static IdFilter matching(LongPredicate predicate) {
+    return new Matching(predicate);
+  }
+
+  /** Ids that pass this filter and the other. */
+  default IdFilter and(IdFilter other) {
+    return new And(this, other);
+  }
+
+  /** Ids that pass this filter or the other. */
+  default IdFilter or(IdFilter other) {
+    return new Or(this, other);
+  }
+
+  /** Ids that do not pass this filter. */
+  default IdFilter not() {
+    return new Not(this);
+  }
+
   /** Whether {@code id} may be returned. */
   boolean test(long id);
+
+  /**
+   * A filter that an index has evaluated, see {@link VectorIndex#prepare}; by backends. Elsewhere
+   * it is as good as its {@link #source}.
+   */
+  non-sealed interface Prepared extends IdFilter {
+
+    /** What was prepared. */
+    IdFilter source();
+
+    @Override
+    default boolean test(long id) {
+      return source().test(id);
+    }
+  }
 
   /** The ids in a list. */
   final class In implements IdFilter {
@@ -131,6 +195,164 @@ public sealed interface IdFilter {
     @Override
     public String toString() {
       return "bitmap(" + count() + " of " + words.length * 64L + " ids from " + firstId + ")";
+    }
+  }
+
+  /** Ids between two, both included. */
+  final class Range implements IdFilter {
+    private final long first;
+    private final long last;
+
+    private Range(long first, long last) {
+      if (first > last) {
+        throw new IllegalArgumentException(
+            "a range of ids goes upwards, not from " + first + " to " + last);
+      }
+      this.first = first;
+      this.last = last;
+    }
+
+    /** The smallest id. */
+    public long first() {
+      return first;
+    }
+
+    /** The largest id. */
+    public long last() {
+      return last;
+    }
+
+    @Override
+    public boolean test(long id) {
+      return id >= first && id <= last;
+    }
+
+    @Override
+    public String toString() {
+      return "range(" + first + " to " + last + ")";
+    }
+  }
+
+  /** The ids that a predicate accepts. */
+  final class Matching implements IdFilter {
+    private final LongPredicate predicate;
+
+    private Matching(LongPredicate predicate) {
+      this.predicate = Objects.requireNonNull(predicate, "predicate");
+    }
+
+    @Override
+    public boolean test(long id) {
+      return predicate.test(id);
+    }
+
+    @Override
+    public String toString() {
+      return "matching(" + predicate.getClass().getName() + ")";
+    }
+  }
+
+  /** Ids that pass all parts. */
+  final class And implements IdFilter {
+    private final List<IdFilter> parts;
+
+    private And(IdFilter one, IdFilter other) {
+      List<IdFilter> all = new ArrayList<>();
+      for (IdFilter part : List.of(one, Objects.requireNonNull(other, "other"))) {
+        if (part instanceof And and) {
+          all.addAll(and.parts);
+        } else {
+          all.add(part);
+        }
+      }
+      parts = List.copyOf(all);
+    }
+
+    /** At least two, in the order given. */
+    public List<IdFilter> parts() {
+      return parts;
+    }
+
+    @Override
+    public boolean test(long id) {
+      for (IdFilter part : parts) {
+        if (!part.test(id)) {
+          return false;
+        }
+      }
+      return true;
+    }
+
+    @Override
+    public String toString() {
+      return parts.stream().map(IdFilter::toString).collect(Collectors.joining(" and ", "(", ")"));
+    }
+  }
+
+  /** Ids that pass one part at least. */
+  final class Or implements IdFilter {
+    private final List<IdFilter> parts;
+
+    private Or(IdFilter one, IdFilter other) {
+      List<IdFilter> all = new ArrayList<>();
+      for (IdFilter part : List.of(one, Objects.requireNonNull(other, "other"))) {
+        if (part instanceof Or or) {
+          all.addAll(or.parts);
+        } else {
+          all.add(part);
+        }
+      }
+      parts = List.copyOf(all);
+    }
+
+    /** At least two, in the order given. */
+    public List<IdFilter> parts() {
+      return parts;
+    }
+
+    @Override
+    public boolean test(long id) {
+      for (IdFilter part : parts) {
+        if (part.test(id)) {
+          return true;
+        }
+      }
+      return false;
+    }
+
+    @Override
+    public String toString() {
+      return parts.stream().map(IdFilter::toString).collect(Collectors.joining(" or ", "(", ")"));
+    }
+  }
+
+  /** Ids that do not pass another filter. */
+  final class Not implements IdFilter {
+    private final IdFilter refused;
+
+    private Not(IdFilter refused) {
+      this.refused = refused;
+    }
+
+    /** The other filter. */
+    public IdFilter refused() {
+      return refused;
+    }
+
+    /** The other filter itself. */
+    @Override
+    public IdFilter not() {
+      return refused;
+    }
+
+    @Override
+    public boolean test(long id) {
+      return !refused.test(id);
+    }
+
+    @Override
+    public String toString() {
+      return "not " + refused;
     }
   }
 }

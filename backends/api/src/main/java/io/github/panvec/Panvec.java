@@ -1,5 +1,6 @@
 package io.github.panvec;
 
+import io.github.panvec.internal.ObservedIndex;
 import io.github.panvec.spi.VectorBackend;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -86,6 +87,12 @@ public final class Panvec {
   /**
    * A new, empty index (or, with a backend's {@code path} parameter, the one that lives there).
    *
+   * <p>Its calls are events of JDK Flight Recorder ({@code io.github.panvec.Add}, {@code Search},
+   * {@code Train}, {@code Compact}). Two system properties, read when the first index is created,
+   * watch it more closely: {@code panvec.flight=FILE} notes each call in a file that survives a
+   * crash, {@code panvec.leaks=report} reports indexes that were garbage collected without {@link
+   * VectorIndex#close()}, and frees them.
+   *
    * @throws UnknownBackendException when no backend has that name
    * @throws IllegalArgumentException when dimension, metric or a parameter is not one that the
    *     backend takes, naming what it takes
@@ -94,7 +101,7 @@ public final class Panvec {
    */
   public static VectorIndex create(IndexSpec spec) {
     VectorBackend backend = backend(spec.backend());
-    return backend.create(resolve(spec, backend));
+    return ObservedIndex.create(backend, resolve(spec, backend));
   }
 
   /**

@@ -31,6 +31,7 @@ public final class SearchBuffer {
   private final MemorySegment query;
   private final HitSegments hits;
   private int count;
+  private SearchPath path = SearchPath.SCAN;
 
   private SearchBuffer(int dimension, int capacity) {
     this.dimension = dimension;
@@ -99,7 +100,7 @@ public final class SearchBuffer {
 
   /** The hits of the last search, copied. */
   public SearchResult toResult() {
-    return hits.toResult(count);
+    return hits.toResult(count, path);
   }
 
   /** For backends: where the hits go; {@link #capacity()} of them. */
@@ -110,6 +111,16 @@ public final class SearchBuffer {
   /** For backends: how many hits the search wrote. */
   public void setCount(int count) {
     this.count = Objects.checkIndex(count, capacity + 1);
+  }
+
+  /** How the last search came to its hits. */
+  public SearchPath path() {
+    return path;
+  }
+
+  /** For backends: how the search came to its hits. */
+  public void setPath(SearchPath path) {
+    this.path = Objects.requireNonNull(path, "path");
   }
 
   /**

@@ -2,6 +2,7 @@ package io.github.panvec;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.time.Instant;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -24,6 +25,7 @@ public final class SearchRequest {
   private final int efSearch;
   private final int nprobe;
   private final int refineFactor;
+  private final Limits limits;
 
   private SearchRequest(
       MemorySegment query,
@@ -32,7 +34,8 @@ public final class SearchRequest {
       boolean exact,
       int efSearch,
       int nprobe,
-      int refineFactor) {
+      int refineFactor,
+      Limits limits) {
     this.query = query;
     this.k = k;
     this.filter = filter;
@@ -40,6 +43,7 @@ public final class SearchRequest {
     this.efSearch = efSearch;
     this.nprobe = nprobe;
     this.refineFactor = refineFactor;
+    this.limits = limits;
   }
 
   /**
@@ -64,18 +68,18 @@ public final class SearchRequest {
     if (k < 1) {
       throw new IllegalArgumentException("k must be at least 1, not " + k);
     }
-    return new SearchRequest(query, k, null, false, 0, 0, 0);
+    return new SearchRequest(query, k, null, false, 0, 0, 0, Limits.NONE);
   }
 
   /** Only ids that pass {@code filter}. */
   public SearchRequest filter(IdFilter filter) {
     Objects.requireNonNull(filter, "filter");
-    return new SearchRequest(query, k, filter, exact, efSearch, nprobe, refineFactor);
+    return new SearchRequest(query, k, filter, exact, efSearch, nprobe, refineFactor, limits);
   }
 
   /** The true {@code k} nearest, by scanning every row. */
   public SearchRequest exact() {
-    return new SearchRequest(query, k, filter, true, efSearch, nprobe, refineFactor);
+    return new SearchRequest(query, k, filter, true, efSearch, nprobe, refineFactor, limits);
   }
 
   /**
@@ -86,7 +90,7 @@ public final class SearchRequest {
    */
   public SearchRequest efSearch(int efSearch) {
     return new SearchRequest(
-        query, k, filter, exact, atLeastOne("efSearch", efSearch), nprobe, refineFactor);
+        query, k, filter, exact, atLeastOne("efSearch", efSearch), nprobe, refineFactor, limits);
   }
 
   /**
@@ -98,7 +102,7 @@ public final class SearchRequest {
    */
   public SearchRequest nprobe(int nprobe) {
     return new SearchRequest(
-        query, k, filter, exact, efSearch, atLeastOne("nprobe", nprobe), refineFactor);
+        query, k, filter, exact, efSearch, atLeastOne("nprobe", nprobe), refineFactor, limits);
   }
 
   /**
@@ -109,7 +113,32 @@ public final class SearchRequest {
    */
   public SearchRequest refineFactor(int refineFactor) {
     return new SearchRequest(
-        query, k, filter, exact, efSearch, nprobe, atLeastOne("refineFactor", refineFactor));
+        query,
+        k,
+        filter,
+        exact,
+        efSearch,
+        nprobe,
+        atLeastOne("refineFactor", refineFactor),
+        limits);
+  }
+
+  /**
+   * Ends the search with {@link DeadlineExceededException} when it is not done by then, within
+   * milliseconds. The moment is turned into the JVM's monotonic time here: later steps of the wall
+   * clock do not move it.
+   */
+  public SearchRequest deadline(Instant deadline) {
+    return limited(limits.until(deadline));
+  }
+
+  /** Ends the search with {@link CancelledException} when {@code cancellation} is cancelled. */
+  public SearchRequest cancelledBy(Cancellation cancellation) {
+    return limited(limits.cancelledBy(cancellation));
+  }
+
+  private SearchRequest limited(Limits limits) {
+    return new SearchRequest(query, k, filter, exact, efSearch, nprobe, refineFactor, limits);
   }
 
   /**
@@ -119,7 +148,7 @@ public final class SearchRequest {
    */
   public SearchRequest query(MemorySegment query) {
     Objects.requireNonNull(query, "query");
-    return new SearchRequest(query, k, filter, exact, efSearch, nprobe, refineFactor);
+    return new SearchRequest(query, k, filter, exact, efSearch, nprobe, refineFactor, limits);
   }
 
   private static int atLeastOne(String name, int value) {
@@ -162,6 +191,11 @@ public final class SearchRequest {
   /** The request's own {@code refineFactor}, or {@code byDefault} when it has none. */
   public int refineFactorOr(int byDefault) {
     return refineFactor == 0 ? byDefault : refineFactor;
+  }
+
+  /** For backends: when to stop. */
+  public Limits limits() {
+    return limits;
   }
 
   /** Components of the query, or of all queries together. */

@@ -1,6 +1,7 @@
 package io.github.panvec;
 
 import java.util.AbstractList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 
@@ -11,19 +12,30 @@ import java.util.Objects;
 public final class SearchResult {
   private final long[] ids;
   private final float[] distances;
+  private final SearchPath path;
+
+  /**
+   * Takes both arrays over; hits of a scan.
+   *
+   * @throws IllegalArgumentException when their lengths differ
+   */
+  public SearchResult(long[] ids, float[] distances) {
+    this(ids, distances, SearchPath.SCAN);
+  }
 
   /**
    * Takes both arrays over.
    *
    * @throws IllegalArgumentException when their lengths differ
    */
-  public SearchResult(long[] ids, float[] distances) {
+  public SearchResult(long[] ids, float[] distances, SearchPath path) {
     if (ids.length != distances.length) {
       throw new IllegalArgumentException(
           ids.length + " ids but " + distances.length + " distances");
     }
     this.ids = ids;
     this.distances = distances;
+    this.path = Objects.requireNonNull(path, "path");
   }
 
   /** How many hits: at most k, fewer only when fewer vectors are live or match the filter. */
@@ -49,6 +61,18 @@ public final class SearchResult {
   /** A copy of all distances, ascending. */
   public float[] distances() {
     return distances.clone();
+  }
+
+  /** The first {@code count} hits alone. */
+  public SearchResult first(int count) {
+    return count == ids.length
+        ? this
+        : new SearchResult(Arrays.copyOf(ids, count), Arrays.copyOf(distances, count), path);
+  }
+
+  /** How the search came to its hits. */
+  public SearchPath path() {
+    return path;
   }
 
   /** The hits as an unmodifiable list. */

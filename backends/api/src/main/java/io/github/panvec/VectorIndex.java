@@ -1,7 +1,9 @@
 package io.github.panvec;
 
+import io.github.panvec.spi.Vectors;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -18,6 +20,11 @@ import java.util.Optional;
  * InvalidVectorException} for what the caller passes, {@link IllegalStateException} after {@code
  * close()}, {@link VectorIndexException} and subclasses for everything else, with the native
  * library's own words. After any exception the index answers as it did before the call.
+ *
+ * <p><b>Time.</b> A request may carry a deadline or a {@link Cancellation}, and so may {@link
+ * WriteOptions}: searches, builds, training and compaction then end within milliseconds with {@link
+ * DeadlineExceededException} or {@link CancelledException}. One that has passed already does so at
+ * once.
  *
  * <p><b>Training.</b> Indexes that learn from data answer by exact scan until they have; the write
  * that brings the number of vectors they wait for trains them, and takes accordingly long. What
@@ -45,6 +52,16 @@ public interface VectorIndex extends AutoCloseable {
    *     Capabilities#codesOnly()})
    */
   Optional<float[]> get(long id);
+
+  /**
+   * {@link #get} for each of {@code ids}, in their order, of one state of the index.
+   *
+   * @throws UnsupportedOperationException as {@link #get}
+   */
+  List<Optional<float[]>> getAll(long... ids);
+
+  /** The ids of all live vectors, ascending: of one state of the index. */
+  long[] ids();
 
   /**
    * Adds one vector.
@@ -76,7 +93,15 @@ public interface VectorIndex extends AutoCloseable {
    * @param ids int64 in native byte order, 8 bytes a row
    * @param vectors float32 in native byte order, 4 * dimension bytes a row
    */
-  void addAll(MemorySegment ids, MemorySegment vectors);
+  default void addAll(MemorySegment ids, MemorySegment vectors) {
+    addAll(ids, vectors, WriteOptions.defaults());
+  }
+
+  /**
+   * As {@link #addAll(MemorySegment, MemorySegment)}, with a listener, a deadline or a
+   * cancellation. What ends early adds nothing.
+   */
+  void addAll(MemorySegment ids, MemorySegment vectors, WriteOptions options);
 
   /**
    * Adds the vector or replaces the one under {@code id}; searches see the old or the new one,
@@ -84,13 +109,40 @@ public interface VectorIndex extends AutoCloseable {
    *
    * @throws InvalidVectorException as {@link #add}
    */
-  void upsert(long id, float[] vector);
+  default void upsert(long id, float[] vector) {
+    upsertAll(new long[] {id}, vector);
+  }
+
+  /**
+   * Adds or replaces {@code ids.length} vectors, all or none: searches see all the old ones or all
+   * the new ones.
+   *
+   * @param vectors the rows one after another, {@code ids.length * dimension} floats
+   * @throws DuplicateIdException when an id comes twice, naming the row
+   * @throws InvalidVectorException as {@link #addAll(long[], float[])}
+   * @throws IllegalArgumentException when the lengths do not fit together
+   */
+  default void upsertAll(long[] ids, float[] vectors) {
+    upsertAll(MemorySegment.ofArray(ids), MemorySegment.ofArray(vectors), WriteOptions.defaults());
+  }
+
+  /** As {@link #upsertAll(long[], float[])}, see {@link #addAll(MemorySegment, MemorySegment)}. */
+  void upsertAll(MemorySegment ids, MemorySegment vectors, WriteOptions options);
 
   /**
    * Removes; true when {@code id} was live. A search that begins after this returned does not see
    * it.
    */
-  boolean remove(long id);
+  default boolean remove(long id) {
+    return removeAll(id) == 1;
+  }
+
+  /**
+   * Removes all that are live of {@code ids}, at once; duplicates are allowed.
+   *
+   * @return how many were live
+   */
+  int removeAll(long... ids);
 
   /**
    * The {@code k} nearest to {@code query}, nearest first: min(k, {@link #size()}) hits.
@@ -139,6 +191,40 @@ public interface VectorIndex extends AutoCloseable {
   }
 
   /**
+   * Everything within {@code radius} of the query, nearest first, up to {@link SearchRequest#k()}
+   * hits: exact, by a scan.
+   *
+   * @param request query, limit, filter, deadline and cancellation
+   * @param radius the largest distance, included; below 0 only under DOT
+   * @throws IllegalArgumentException when {@code radius} is NaN, or negative under L2 or COSINE
+   * @throws InvalidVectorException as {@link #search(SearchRequest)}
+   */
+  default RangeResult searchRange(SearchRequest request, float radius) {
+    Vectors.checkRadius(radius, spec().metric());
+    return RangeResult.within(radius, search(request.exact()), request.k(), false);
+  }
+
+  /**
+   * Everything within {@code radius} of the query, see {@link #searchRange(SearchRequest, float)}.
+   *
+   * @param limit the most hits wanted, at least 1
+   */
+  default RangeResult searchRange(float[] query, float radius, int limit) {
+    return searchRange(SearchRequest.of(query, limit), radius);
+  }
+
+  /**
+   * Evaluates a filter for this index, so that searches with the result need not. It is valid for
+   * good: vectors that come later are evaluated, each once, by the first search that meets them,
+   * and all of them once more after a compaction. Any number of threads may use it. It takes a bit
+   * for each row, which is freed when it is no longer reachable. In another index, and where
+   * filters cost nothing to evaluate, it is as good as {@code filter} itself.
+   */
+  default IdFilter prepare(IdFilter filter) {
+    return Objects.requireNonNull(filter, "filter");
+  }
+
+  /**
    * Trains an index that learns from data (centroids, quantisers) at once, instead of by itself
    * when enough vectors have been added. It may take minutes; searches go on meanwhile, writers and
    * {@link #close()} wait. Vectors that are there already are encoded before it returns.
@@ -158,7 +244,31 @@ public interface VectorIndex extends AutoCloseable {
    *
    * @param sample float32 in native byte order, 4 * dimension bytes a vector
    */
-  boolean train(MemorySegment sample);
+  default boolean train(MemorySegment sample) {
+    return train(sample, WriteOptions.defaults());
+  }
+
+  /**
+   * As {@link #train(MemorySegment)}, with a deadline or a cancellation. What ends early has learnt
+   * nothing.
+   */
+  boolean train(MemorySegment sample, WriteOptions options);
+
+  /** {@link #compact(WriteOptions)} without options. */
+  default void compact() {
+    compact(WriteOptions.defaults());
+  }
+
+  /**
+   * Gives back what removed and replaced vectors take, and returns when that is done. Answers stay
+   * the same. Reads and writes go on meanwhile; an index in memory is built anew beside the old
+   * one, so that up to twice the memory is needed for the time. Backends with a parameter {@code
+   * compactAt} do it by themselves too, in the background.
+   *
+   * @throws CancelledException or {@link DeadlineExceededException} as {@code options} say; the
+   *     index is as before
+   */
+  void compact(WriteOptions options);
 
   /** Numbers about the index now. */
   IndexStats stats();

@@ -20,7 +20,25 @@ class ArchitectureTest {
         .resideInAnyPackage("io.github.panvec", "io.github.panvec.spi")
         .should()
         .onlyDependOnClassesThat()
-        .resideInAnyPackage("java..", "org.jspecify..", "io.github.panvec", "io.github.panvec.spi")
+        .resideInAnyPackage(
+            "java..",
+            "org.jspecify..",
+            "io.github.panvec",
+            "io.github.panvec.spi",
+            "io.github.panvec.internal")
+        .check(ALL);
+  }
+
+  @Test
+  void eventsAloneKnowFlightRecorder() {
+    noClasses()
+        .that()
+        .resideInAPackage("io.github.panvec..")
+        .and()
+        .haveNameNotMatching(".*\\.internal\\.(Jfr|Call|Add|Search|Train|Compact)Events?")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("jdk.jfr..")
         .check(ALL);
   }
 

@@ -1,5 +1,6 @@
 package io.github.panvec.spi;
 
+import io.github.panvec.SearchPath;
 import io.github.panvec.SearchResult;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -28,9 +29,10 @@ public record HitSegments(
   }
 
   /** The first {@code count} hits, copied. */
-  public SearchResult toResult(int count) {
+  public SearchResult toResult(int count, SearchPath path) {
     return new SearchResult(
         ids.asSlice(0, count * 8L).toArray(ValueLayout.JAVA_LONG),
-        distances.asSlice(0, count * 4L).toArray(ValueLayout.JAVA_FLOAT));
+        distances.asSlice(0, count * 4L).toArray(ValueLayout.JAVA_FLOAT),
+        path);
   }
 }

@@ -85,6 +85,17 @@ public final class Vectors {
     }
   }
 
+  /** Refuses a radius that is NaN, or negative where distances are not. */
+  public static void checkRadius(float radius, Metric metric) {
+    if (Float.isNaN(radius) || (radius < 0 && metric != Metric.DOT)) {
+      throw new IllegalArgumentException(
+          "radius must be "
+              + (metric == Metric.DOT ? "a number" : "at least 0 under " + metric)
+              + ", not "
+              + radius);
+    }
+  }
+
   /** Refuses a buffer of another dimension or with too little room. */
   public static void checkBuffer(SearchBuffer buffer, IndexSpec spec, long hits) {
     if (buffer.dimension() != spec.dimension()) {

@@ -1,103 +1,136 @@
 package io.github.panvec.engine;
 
+import io.github.panvec.Cancellation;
 import io.github.panvec.Capabilities;
-import io.github.panvec.DuplicateIdException;
 import io.github.panvec.IdFilter;
 import io.github.panvec.IndexSpec;
 import io.github.panvec.IndexStats;
 import io.github.panvec.InvalidVectorException;
-import io.github.panvec.NativeMemoryException;
+import io.github.panvec.Limits;
+import io.github.panvec.Parameter;
+import io.github.panvec.RangeResult;
 import io.github.panvec.SearchBuffer;
+import io.github.panvec.SearchPath;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
-import io.github.panvec.VectorIndexException;
+import io.github.panvec.WriteOptions;
+import io.github.panvec.spi.BackgroundWork;
 import io.github.panvec.spi.HitSegments;
 import io.github.panvec.spi.Vectors;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A {@link VectorIndex} over a {@link SlotIndex}: ids, versions, locks, batches, filters and close,
- * once for all engines that know rows by slot.
+ * A {@link VectorIndex} over a {@link SlotIndex}: ids, versions, locks, batches, filters,
+ * compaction and close, once for all engines that know rows by slot.
  *
- * <p><b>Locks, from the outside in.</b> The writer mutex orders writers and close. A search holds a
- * {@link Version} from start to end, and the {@link GraphLock} shared while it is in native code;
- * exact scans let go of it between slices. Writers hold it exclusively while they link, in slices
- * of a millisecond when somebody waits.
+ * <p><b>Locks, from the outside in.</b> One compaction at a time. The writer mutex orders writers,
+ * close, and the moment in which a compaction puts its {@link Generation} in the place of the old
+ * one. A search holds a {@link Version} from start to end, and the {@link GraphLock} of its
+ * generation shared while it is in native code; exact scans let go of it between slices. Writers
+ * hold it exclusively while they link, in slices of a millisecond when somebody waits.
  */
 public final class ManagedIndex implements VectorIndex {
-  private static final long SLICE_NANOS = 1_000_000;
-
-  /** Rows cross into native memory in slices of this size. */
-  private static final long STAGE_BYTES = 4L << 20;
-
   /**
-   * An exact scan holds the graph lock for this much at a time: about a millisecond of memory
-   * bandwidth.
+   * Which share of dead slots starts a compaction by itself, in percent; for {@link
+   * io.github.panvec.spi.VectorBackend#parameters()}.
    */
-  private static final long SCAN_BYTES = 8L << 20;
+  public static final Parameter COMPACT_AT =
+      Parameter.integer(
+          "compactAt",
+          30,
+          0,
+          100,
+          "percent of removed or replaced rows at which it compacts by itself; 0: never");
 
-  /**
-   * A filter that leaves at most this share of the slots is answered by an exact scan of what it
-   * leaves.
-   */
-  private static final double SCAN_SHARE = 0.1;
+  /** Fewer dead slots are not worth a compaction. */
+  private static final long LEAST_DEAD = 1000;
 
-  /** A walk for more than one in this many live rows is dearer than a scan of all. */
-  private static final long SCAN_ROWS_PER_HIT = 8;
+  /** How many rows a compaction copies at a time. */
+  private static final long COPY_ROWS = 4096;
 
-  private static final long FIRST_CAPACITY = 64;
-  private static final long MAX_SLOTS = Integer.MAX_VALUE - 64L;
+  /** How many rows it copies while writers wait. */
+  private static final long LAST_ROWS = 64;
+
+  /** A range search asks for so many of the nearest first, and then for more. */
+  private static final int FIRST_RANGE = 1024;
+
   private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
+  private static final System.Logger LOG = System.getLogger("io.github.panvec");
 
   /** Never started: tells segments that are confined to the caller's thread. */
   private static final Thread ANOTHER_THREAD = Thread.ofPlatform().unstarted(() -> {});
 
   private final IndexSpec spec;
   private final Capabilities capabilities;
-  private final SlotIndex slots;
+  private final Supplier<SlotIndex> newSlots;
   private final int threads;
+  private final long compactAt;
   private final long rowBytes;
-
-  private final Arena arena = Arena.ofShared();
-  private final GraphLock graph = new GraphLock(arena);
-  private final SlotIds ids = new SlotIds(arena);
-  private final IdMap map = new IdMap(ids);
-  private final Versions versions = new Versions(arena, ids);
-
+  private final Object owner = new Object();
   private final ReentrantLock writer = new ReentrantLock(true);
+  private final ReentrantLock compacting = new ReentrantLock(true);
+
+  /** Changes under the writer mutex. */
+  private volatile Generation generation;
 
   /** Set before close waits for the writer mutex: writers behind it in the queue are refused. */
   private volatile boolean closing;
 
+  private volatile boolean closed;
+
   // Under the writer mutex:
-  /** How many slots are linked, published or not. */
-  private long nextSlot;
+  private @Nullable Background background;
 
-  private volatile long capacity;
+  /** No compaction by itself with fewer dead slots: the last one failed with as many. */
+  private long failedAt;
 
+  private final LongAdder walks = new LongAdder();
+  private final LongAdder scans = new LongAdder();
   private final LongAdder completedWalks = new LongAdder();
+  private volatile long compactions;
+
+  /** A compaction that goes on by itself. */
+  private record Background(Thread thread, Cancellation cancellation) {}
 
   /**
-   * Takes {@code slots} over: it is closed with this index.
+   * An empty index.
    *
-   * @param threads the most threads that writing a batch, or searching for one, may use
+   * @param newSlots makes an empty slot index; asked now, and for every compaction
+   * @param threads the most threads that writing a batch, searching for one, or a compaction that
+   *     was asked for may use
+   * @param compactAt percent of dead slots at which it compacts by itself, 0: never
    */
-  public ManagedIndex(IndexSpec spec, Capabilities capabilities, SlotIndex slots, int threads) {
+  public ManagedIndex(
+      IndexSpec spec,
+      Capabilities capabilities,
+      Supplier<SlotIndex> newSlots,
+      int threads,
+      long compactAt) {
     this.spec = spec;
     this.capabilities = capabilities;
-    this.slots = slots;
+    this.newSlots = newSlots;
     this.threads = threads;
+    this.compactAt = compactAt;
     this.rowBytes = (long) spec.dimension() * Float.BYTES;
+    generation = empty(0);
+  }
+
+  private Generation empty(long number) {
+    return new Generation(owner, number, newSlots.get(), capabilities, spec.dimension());
   }
 
   @Override
@@ -110,45 +143,95 @@ public final class ManagedIndex implements VectorIndex {
     return capabilities;
   }
 
+  /** The current version, held until {@link #release}. */
+  private Version retain() {
+    while (true) {
+      Version version = generation.versions().retain();
+      if (version != null) {
+        return version;
+      }
+      if (closed) {
+        throw new IllegalStateException("the index is closed");
+      }
+      // A compaction has put another generation in its place.
+    }
+  }
+
+  private static void release(Version version) {
+    version.home().versions().release(version);
+  }
+
   @Override
   public long size() {
-    Version version = versions.retain();
+    Version version = retain();
     try {
       return version.liveCount();
     } finally {
-      versions.release(version);
+      release(version);
     }
   }
 
   @Override
   public boolean contains(long id) {
-    Version version = versions.retain();
+    Version version = retain();
     try {
-      return map.find(id, version) >= 0;
+      return version.home().find(id, version) >= 0;
     } finally {
-      versions.release(version);
+      release(version);
     }
   }
 
   @Override
   public Optional<float[]> get(long id) {
     requireVectors("get");
-    Version version = versions.retain();
+    Version version = retain();
     try (Arena scratch = Arena.ofConfined()) {
-      int slot = map.find(id, version);
-      if (slot < 0) {
-        return Optional.empty();
-      }
-      MemorySegment row = scratch.allocate(rowBytes, Float.BYTES);
-      graph.lockShared();
-      try {
-        slots.row(slot, row);
-      } finally {
-        graph.unlockShared();
-      }
-      return Optional.of(row.toArray(ValueLayout.JAVA_FLOAT));
+      return row(id, version, scratch.allocate(rowBytes, Float.BYTES));
     } finally {
-      versions.release(version);
+      release(version);
+    }
+  }
+
+  @Override
+  public List<Optional<float[]>> getAll(long... ids) {
+    requireVectors("get");
+    Version version = retain();
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment row = scratch.allocate(rowBytes, Float.BYTES);
+      List<Optional<float[]>> rows = new ArrayList<>(ids.length);
+      for (long id : ids) {
+        rows.add(row(id, version, row));
+      }
+      return rows;
+    } finally {
+      release(version);
+    }
+  }
+
+  private static Optional<float[]> row(long id, Version version, MemorySegment room) {
+    int slot = version.home().find(id, version);
+    if (slot < 0) {
+      return Optional.empty();
+    }
+    version.home().row(slot, room);
+    return Optional.of(room.toArray(ValueLayout.JAVA_FLOAT));
+  }
+
+  @Override
+  public long[] ids() {
+    Version version = retain();
+    try {
+      long[] ids = new long[Math.toIntExact(version.liveCount())];
+      int count = 0;
+      for (long slot = 0; slot < version.slotCount(); slot++) {
+        if (version.isLive(slot)) {
+          ids[count++] = version.home().ids().get(slot);
+        }
+      }
+      Arrays.sort(ids);
+      return ids;
+    } finally {
+      release(version);
     }
   }
 
@@ -157,222 +240,220 @@ public final class ManagedIndex implements VectorIndex {
   @Override
   public void add(long id, float[] vector) {
     Vectors.checkDimension("vector", vector.length, spec.dimension());
-    insert(new long[] {id}, MemorySegment.ofArray(vector), false);
+    addAll(new long[] {id}, vector);
   }
 
   @Override
-  public void addAll(long[] ids, float[] vectors) {
-    addAll(MemorySegment.ofArray(ids), MemorySegment.ofArray(vectors));
-  }
-
-  @Override
-  public void addAll(MemorySegment ids, MemorySegment vectors) {
-    long rows = Vectors.checkBatch(ids, vectors, spec.dimension());
-    if (rows > MAX_SLOTS) {
-      throw new IllegalArgumentException(
-          "a batch holds at most " + MAX_SLOTS + " rows, not " + rows);
-    }
-    insert(ids.toArray(LONG), vectors, false);
+  public void addAll(MemorySegment ids, MemorySegment vectors, WriteOptions options) {
+    write(ids, vectors, false, options);
   }
 
   @Override
   public void upsert(long id, float[] vector) {
     Vectors.checkDimension("vector", vector.length, spec.dimension());
-    insert(new long[] {id}, MemorySegment.ofArray(vector), true);
+    upsertAll(new long[] {id}, vector);
   }
 
   @Override
-  public boolean train(MemorySegment sample) {
+  public void upsertAll(MemorySegment ids, MemorySegment vectors, WriteOptions options) {
+    write(ids, vectors, true, options);
+  }
+
+  private void write(
+      MemorySegment ids, MemorySegment vectors, boolean replace, WriteOptions options) {
+    long rows = Vectors.checkBatch(ids, vectors, spec.dimension());
+    if (rows > Generation.MAX_SLOTS) {
+      throw new IllegalArgumentException(
+          "a batch holds at most " + Generation.MAX_SLOTS + " rows, not " + rows);
+    }
+    long[] batch = ids.toArray(LONG);
+    lockWriter(options.limits());
+    try {
+      generation.write(batch, vectors, replace, threads, options);
+    } finally {
+      unlockWriter();
+    }
+  }
+
+  @Override
+  public int removeAll(long... ids) {
+    Objects.requireNonNull(ids, "ids");
+    lockWriter(Limits.NONE);
+    try {
+      return generation.remove(ids);
+    } finally {
+      unlockWriter();
+    }
+  }
+
+  @Override
+  public boolean train(MemorySegment sample, WriteOptions options) {
     long count = Vectors.countRows("sample", sample, spec.dimension());
-    lockWriter();
-    try (Arena scratch = Arena.ofConfined()) {
-      MemorySegment rows = sample;
-      if (!isReadable(rows)) {
-        rows = scratch.allocate(sample.byteSize(), Float.BYTES).copyFrom(sample);
-      }
-      boolean trained = slots.train(rows, count, nextSlot, threads);
-      // Also when it was trained before: what failed to be linked then is caught up with now.
-      slots.encode(nextSlot, threads);
-      link(0);
-      return trained;
+    lockWriter(options.limits());
+    try {
+      return generation.train(sample, count, threads, options);
+    } finally {
+      unlockWriter();
+    }
+  }
+
+  private void lockWriter(Limits limits) {
+    Waiting.lock(writer, limits, "the build");
+    if (closing || writer.getHoldCount() > 1) {
+      writer.unlock();
+      throw new IllegalStateException(
+          closing ? "the index is closed" : "a progress listener must not write to the index");
+    }
+  }
+
+  private void unlockWriter() {
+    try {
+      compactIfDue();
     } finally {
       writer.unlock();
     }
   }
 
-  /** Trains on what will be live when the staged batch is published. */
-  private void trainIfDue(Version before, int replaced, int staged) {
-    long live = before.liveCount() + staged - (replaced < 0 ? 0 : 1);
-    if (live < slots.trainsAt()) {
-      return;
-    }
-    try (Arena scratch = Arena.ofConfined()) {
-      MemorySegment list = scratch.allocate(ValueLayout.JAVA_INT, live);
-      long count = 0;
-      for (long slot = 0; slot < before.slotCount(); slot++) {
-        if (before.isLive(slot) && slot != replaced) {
-          list.setAtIndex(ValueLayout.JAVA_INT, count++, (int) slot);
-        }
-      }
-      for (long slot = nextSlot; slot < nextSlot + staged; slot++) {
-        list.setAtIndex(ValueLayout.JAVA_INT, count++, (int) slot);
-      }
-      slots.trainOnSlots(list, count, threads);
-    }
-  }
+  // ---- compaction
 
   @Override
-  public boolean remove(long id) {
-    lockWriter();
+  public void compact(WriteOptions options) {
+    Objects.requireNonNull(options, "options");
+    if (writer.isHeldByCurrentThread()) {
+      throw new IllegalStateException("a progress listener must not compact the index");
+    }
+    Waiting.lock(compacting, options.limits(), "the compaction");
     try {
-      int slot = map.find(id, versions.current());
-      if (slot < 0) {
-        return false;
-      }
-      versions.publish(versions.current().slotCount(), slot);
-      return true;
+      replaceGeneration(threads, options);
     } finally {
-      writer.unlock();
+      compacting.unlock();
     }
   }
 
-  private void lockWriter() {
+  /** Starts a compaction in the background where there is enough to gain. Writer. */
+  private void compactIfDue() {
+    if (compactAt == 0 || closing || background != null) {
+      return;
+    }
+    long dead = generation.deadCount();
+    if (dead < Math.max(LEAST_DEAD, failedAt) || dead * 100 < compactAt * generation.slotCount()) {
+      return;
+    }
+    Cancellation cancellation = new Cancellation();
+    Thread thread =
+        Thread.ofPlatform()
+            .name("panvec-compact")
+            .daemon()
+            .unstarted(() -> compactInBackground(cancellation));
+    background = new Background(thread, cancellation);
+    try {
+      thread.start();
+    } catch (OutOfMemoryError noThread) {
+      background = null;
+    }
+  }
+
+  private void compactInBackground(Cancellation cancellation) {
+    boolean done = false;
+    compacting.lock();
+    try {
+      WriteOptions options = WriteOptions.defaults().cancelledBy(cancellation);
+      BackgroundWork.compact(spec, size(), () -> replaceGeneration(1, options));
+      done = true;
+    } catch (RuntimeException | Error failure) {
+      if (!closing) {
+        LOG.log(System.Logger.Level.WARNING, "the compaction of " + spec + " failed", failure);
+      }
+    } finally {
+      compacting.unlock();
+      backgroundEnded(done);
+    }
+  }
+
+  private void backgroundEnded(boolean done) {
     writer.lock();
-    if (closing) {
-      writer.unlock();
-      throw new IllegalStateException("the index is closed");
-    }
-  }
-
-  /** Adds a batch, or replaces a single row. */
-  private void insert(long[] batch, MemorySegment vectors, boolean replace) {
-    lockWriter();
     try {
-      Version before = versions.current();
-      int replaced = replace ? map.find(batch[0], before) : -1;
-      if (!replace) {
-        checkNew(batch, before);
-      }
-      if (batch.length == 0) {
-        return;
-      }
-      ensureCapacity(nextSlot + batch.length);
-      stage(vectors, batch.length);
-      trainIfDue(before, replaced, batch.length);
-      slots.encode(nextSlot + batch.length, threads);
-      int first = (int) nextSlot;
-      link(batch.length);
-      name(batch, first, replaced);
-      versions.publish(nextSlot, deadFromNowOn(before, first, replaced));
+      background = null;
+      // What failed once is tried again when there is twice as much to gain.
+      failedAt = done || closing ? 0 : 2 * generation.deadCount();
     } finally {
       writer.unlock();
     }
   }
 
-  /**
-   * Gives linked slots their ids, ahead of the version that publishes them.
-   *
-   * @param replaced the slot that is live under the only id of the batch, or -1
-   */
-  private void name(long[] batch, int first, int replaced) {
-    boolean olderInUse = versions.olderInUse();
-    for (int i = 0; i < batch.length; i++) {
-      ids.set(first + i, batch[i]);
-      map.put(batch[i], first + i, replaced, olderInUse);
-    }
-  }
-
-  /**
-   * What dies as slots from {@code first} on are published: the row that is replaced, and the slots
-   * of batches that failed after they were linked, which no version has shown yet.
-   */
-  private static int[] deadFromNowOn(Version before, int first, int replaced) {
-    int failed = first - (int) before.slotCount();
-    int[] dead = new int[failed + (replaced < 0 ? 0 : 1)];
-    for (int i = 0; i < failed; i++) {
-      dead[i] = (int) before.slotCount() + i;
-    }
-    if (replaced >= 0) {
-      dead[failed] = replaced;
-    }
-    return dead;
-  }
-
-  private void checkNew(long[] batch, Version version) {
-    for (int row = 0; row < batch.length; row++) {
-      if (map.find(batch[row], version) >= 0) {
-        throw new DuplicateIdException(batch[row], row);
-      }
-    }
-    int twice = DistinctIds.firstRepeated(batch);
-    if (twice >= 0) {
-      throw new DuplicateIdException(batch[twice], twice);
-    }
-  }
-
-  private void ensureCapacity(long needed) {
-    if (needed > MAX_SLOTS) {
-      throw new VectorIndexException(
-          "an index holds at most "
-              + MAX_SLOTS
-              + " rows, counting those that were removed or replaced; this needs "
-              + needed);
-    }
-    ids.reserve(needed);
-    map.reserve(needed - nextSlot);
-    if (needed <= capacity) {
+  /** Compacts, by the holder of {@link #compacting}. */
+  private void replaceGeneration(int threads, WriteOptions options) {
+    Limits limits = options.limits();
+    Compaction compaction = begin(threads, limits);
+    if (compaction == null) {
       return;
     }
-    long generous = Math.max(Math.max(needed, FIRST_CAPACITY), capacity + capacity / 2);
-    try {
-      grow(Math.min(MAX_SLOTS, generous));
-    } catch (NativeMemoryException tooGenerous) {
-      grow(needed);
-    }
-  }
-
-  private void grow(long slotCount) {
-    slots.prepare(slotCount);
-    graph.lockExclusive();
-    try {
-      slots.reserve(slotCount);
+    boolean done = false;
+    try (compaction) {
+      while (compaction.behind() > COPY_ROWS) {
+        compaction.step(COPY_ROWS, limits);
+        compaction.report(options.listener());
+      }
+      done = finish(compaction, limits);
     } finally {
-      graph.unlockExclusive();
-    }
-    capacity = slotCount;
-  }
-
-  /** Checks and stores the rows where nobody can reach them yet. */
-  private void stage(MemorySegment vectors, long count) {
-    if (isReadable(vectors)) {
-      slots.stage(nextSlot, vectors, count, 0);
-      return;
-    }
-    long slice = Math.min(count, Math.max(1, STAGE_BYTES / rowBytes));
-    try (Arena scratch = Arena.ofConfined()) {
-      MemorySegment copy = scratch.allocate(slice * rowBytes, Float.BYTES);
-      for (long row = 0; row < count; row += slice) {
-        long rows = Math.min(slice, count - row);
-        MemorySegment.copy(vectors, row * rowBytes, copy, 0, rows * rowBytes);
-        slots.stage(nextSlot + row, copy, rows, row);
+      if (!done) {
+        compaction.to().close();
       }
     }
+    if (done) {
+      compactions++;
+      compaction.from().close();
+      if (options.listener() != null) {
+        options.listener().progress(compaction.reached(), compaction.reached());
+      }
+    } else {
+      // The index was trained meanwhile, which happens once.
+      replaceGeneration(threads, options);
+    }
   }
 
-  /** Links the staged rows. Slots that were linked count as used even when the batch fails. */
-  private void link(long count) {
-    long end = nextSlot + count;
-    while (nextSlot < end || slots.backlog() > 0) {
-      SlotIndex.Linked linked;
-      graph.lockExclusive();
+  /** A compaction of the current generation, or null when nothing is dead. */
+  private @Nullable Compaction begin(int threads, Limits limits) {
+    Waiting.lock(writer, limits, "the compaction");
+    try {
+      if (closed) {
+        throw new IllegalStateException("the index is closed");
+      }
+      if (generation.deadCount() == 0) {
+        return null;
+      }
+      Generation next = empty(generation.number() + 1);
       try {
-        linked = slots.link(nextSlot, end - nextSlot, threads, graph.readersWaiting(), SLICE_NANOS);
-      } finally {
-        graph.unlockExclusive();
+        return new Compaction(generation, next, threads);
+      } catch (RuntimeException | Error failure) {
+        next.close();
+        throw failure;
       }
-      nextSlot += linked.slots();
-      if (linked.failure() != null) {
-        throw linked.failure();
+    } finally {
+      writer.unlock();
+    }
+  }
+
+  /**
+   * Copies the last rows and puts the copy in the place of the old generation; false when it is
+   * outdated. Writers get their turns in between, and however fast they are, it copies more.
+   */
+  private boolean finish(Compaction compaction, Limits limits) {
+    long left = compaction.behind();
+    while (true) {
+      Waiting.lock(writer, limits, "the compaction");
+      try {
+        if (compaction.isOutdated()) {
+          return false;
+        }
+        long written = compaction.behind() - left;
+        if (compaction.step(Math.max(LAST_ROWS, 2 * written), limits)) {
+          generation = compaction.to();
+          return true;
+        }
+        left = compaction.behind();
+      } finally {
+        writer.unlock();
       }
     }
   }
@@ -381,44 +462,46 @@ public final class ManagedIndex implements VectorIndex {
 
   @Override
   public SearchResult search(SearchRequest request) {
-    Version version = versions.retain();
+    Version version = retain();
     try (Arena scratch = Arena.ofConfined()) {
-      checkRequest(request, 1);
-      SlotFilter matches = resolve(request.idFilter(), version, scratch);
+      checkRequest(request, 1, version);
+      SlotFilter matches = resolve(request, version, scratch);
       return search(request, version, matches, request.query(), scratch);
     } finally {
-      versions.release(version);
+      release(version);
     }
   }
 
   @Override
   public void search(SearchRequest request, SearchBuffer buffer) {
-    Version version = versions.retain();
+    Version version = retain();
     try {
-      checkRequest(request, 1);
+      checkRequest(request, 1, version);
       int k = clampK(request, version);
       Vectors.checkBuffer(buffer, spec, Math.min(k, version.liveCount()));
       buffer.setCount(0);
       MemorySegment query = request.query();
-      if (!isReadable(query)) {
+      if (!Generation.isReadable(query)) {
         query = buffer.query().copyFrom(query);
       }
-      buffer.setCount(run(request, version, query, k, buffer.hits()));
+      long outcome = run(request, version, query, k, buffer.hits());
+      buffer.setCount(Generation.Outcome.count(outcome));
+      buffer.setPath(Generation.Outcome.path(outcome));
     } finally {
-      versions.release(version);
+      release(version);
     }
   }
 
   @Override
   public List<SearchResult> searchAll(SearchRequest request) {
     int count = Vectors.countQueries(request.query(), spec);
-    Version version = versions.retain();
+    Version version = retain();
     MemorySegment queries = request.query();
     boolean alone = threads == 1 || count == 1;
     boolean copied = !alone && !queries.isAccessibleBy(ANOTHER_THREAD);
     try (Arena batch = batchArena(alone, request.idFilter() != null || copied)) {
-      checkRequest(request, count);
-      SlotFilter matches = resolve(request.idFilter(), version, batch);
+      checkRequest(request, count, version);
+      SlotFilter matches = resolve(request, version, batch);
       MemorySegment shared =
           copied ? batch.allocate(queries.byteSize(), Float.BYTES).copyFrom(queries) : queries;
       SearchResult[] results = new SearchResult[count];
@@ -436,7 +519,53 @@ public final class ManagedIndex implements VectorIndex {
           });
       return List.of(results);
     } finally {
-      versions.release(version);
+      release(version);
+    }
+  }
+
+  @Override
+  public RangeResult searchRange(SearchRequest request, float radius) {
+    Vectors.checkRadius(radius, spec.metric());
+    Version version = retain();
+    try (Arena scratch = Arena.ofConfined()) {
+      Vectors.checkRequest(request, 1, spec, capabilities.maxK());
+      request.limits().check("the search");
+      SlotFilter matches = resolve(request, version, scratch);
+      MemorySegment query = readable(request.query(), scratch);
+      long most = matches == null ? version.liveCount() : matches.count();
+      int limit = (int) Math.max(1, Math.min(request.k(), most));
+      // Few rows lie within a useful radius: more are asked for only when all so far do.
+      int k = Math.min(limit, FIRST_RANGE);
+      while (true) {
+        try (Arena room = Arena.ofConfined()) {
+          HitSegments hits = HitSegments.allocate(room, k);
+          int count = version.home().scan(request, version, matches, query, k, hits);
+          SearchResult nearest = hits.toResult(count, SearchPath.SCAN);
+          RangeResult within =
+              RangeResult.within(radius, nearest, request.k(), version.home().rowsDropped());
+          if (within.hits().count() < k || k == limit) {
+            scans.increment();
+            return within;
+          }
+        }
+        k = (int) Math.min(limit, 16L * k);
+      }
+    } finally {
+      release(version);
+    }
+  }
+
+  @Override
+  public IdFilter prepare(IdFilter filter) {
+    Objects.requireNonNull(filter, "filter");
+    IdFilter source = filter instanceof IdFilter.Prepared prepared ? prepared.source() : filter;
+    PreparedFilter prepared = new PreparedFilter(source, owner);
+    Version version = retain();
+    try (Arena scratch = Arena.ofConfined()) {
+      prepared.resolve(version, scratch, Limits.NONE);
+      return prepared;
+    } finally {
+      release(version);
     }
   }
 
@@ -447,12 +576,13 @@ public final class ManagedIndex implements VectorIndex {
     return alone || !used ? Arena.ofConfined() : Arena.ofShared();
   }
 
-  private void checkRequest(SearchRequest request, int queries) {
+  private void checkRequest(SearchRequest request, int queries, Version version) {
     Vectors.checkRequest(request, queries, spec, capabilities.maxK());
     if (request.isExact()) {
       requireVectors("exact search");
     }
-    slots.check(request);
+    version.home().slots().check(request);
+    request.limits().check("the search");
   }
 
   private void requireVectors(String what) {
@@ -460,11 +590,6 @@ public final class ManagedIndex implements VectorIndex {
       throw new UnsupportedOperationException(
           what + " needs the float32 vectors, and this index keeps only codes of them: " + spec);
     }
-  }
-
-  /** Whether native code can read these floats where they are. */
-  private static boolean isReadable(MemorySegment floats) {
-    return floats.isNative() && floats.address() % Float.BYTES == 0;
   }
 
   /**
@@ -475,8 +600,15 @@ public final class ManagedIndex implements VectorIndex {
     return (int) Math.max(1, Math.min(request.k(), version.liveCount()));
   }
 
-  private @Nullable SlotFilter resolve(@Nullable IdFilter filter, Version version, Arena arena) {
-    return filter == null ? null : SlotFilter.resolve(filter, version, map, ids, arena);
+  private static @Nullable SlotFilter resolve(SearchRequest request, Version version, Arena arena) {
+    IdFilter filter = request.idFilter();
+    return filter == null ? null : SlotFilter.resolve(filter, version, arena, request.limits());
+  }
+
+  private MemorySegment readable(MemorySegment query, Arena scratch) {
+    return Generation.isReadable(query)
+        ? query
+        : scratch.allocate(rowBytes, Float.BYTES).copyFrom(query);
   }
 
   private SearchResult search(
@@ -486,148 +618,86 @@ public final class ManagedIndex implements VectorIndex {
       MemorySegment query,
       Arena scratch) {
     int k = clampK(request, version);
-    if (!isReadable(query)) {
-      query = scratch.allocate(rowBytes, Float.BYTES).copyFrom(query);
-    }
     HitSegments hits = HitSegments.allocate(scratch, k);
-    return hits.toResult(run(request, version, matches, query, k, hits));
+    long outcome = run(request, version, matches, readable(query, scratch), k, hits);
+    return hits.toResult(Generation.Outcome.count(outcome), Generation.Outcome.path(outcome));
   }
 
-  private int run(
+  private long run(
       SearchRequest request, Version version, MemorySegment query, int k, HitSegments hits) {
     if (request.idFilter() == null) {
       return run(request, version, null, query, k, hits);
     }
     try (Arena scratch = Arena.ofConfined()) {
-      SlotFilter matches = resolve(request.idFilter(), version, scratch);
-      return run(request, version, matches, query, k, hits);
+      return run(request, version, resolve(request, version, scratch), query, k, hits);
     }
   }
 
-  private int run(
+  private long run(
       SearchRequest request,
       Version version,
       @Nullable SlotFilter matches,
       MemorySegment query,
       int k,
       HitSegments hits) {
-    long candidates = matches == null ? version.liveCount() : matches.count();
-    boolean scan =
-        request.isExact()
-            || !capabilities.approximate()
-            || k * SCAN_ROWS_PER_HIT >= candidates
-            || (matches != null && candidates <= SCAN_SHARE * version.slotCount());
-    return scan
-        ? scan(version, matches, query, k, hits)
-        : walk(version, matches, candidates, request, query, k, hits);
-  }
-
-  /**
-   * Walks the graph; a walk that comes back with fewer than it could have is followed by an exact
-   * scan.
-   *
-   * @param candidates how many live slots {@code matches} leaves
-   */
-  private int walk(
-      Version version,
-      @Nullable SlotFilter matches,
-      long candidates,
-      SearchRequest request,
-      MemorySegment query,
-      int k,
-      HitSegments hits) {
-    MemorySegment filter = bitmapOf(matches);
-    int found;
-    graph.lockShared();
-    try {
-      found = slots.search(version, filter, query, k, request, hits);
-    } finally {
-      graph.unlockShared();
+    long outcome = version.home().search(request, version, matches, query, k, hits);
+    switch (Generation.Outcome.path(outcome)) {
+      case WALK -> walks.increment();
+      case SCAN -> scans.increment();
+      case WALK_THEN_SCAN -> completedWalks.increment();
     }
-    if (found >= Math.min(k, candidates)) {
-      return found;
-    }
-    completedWalks.increment();
-    return scan(version, matches, query, k, hits);
-  }
-
-  private static MemorySegment bitmapOf(@Nullable SlotFilter matches) {
-    return matches == null ? MemorySegment.NULL : matches.bitmap();
-  }
-
-  /** Scans what {@code matches} leaves, in slices, and lets go of the graph between them. */
-  private int scan(
-      Version version, @Nullable SlotFilter matches, MemorySegment query, int k, HitSegments hits) {
-    // Plain code on purpose: a lambda for what is scanned would be garbage of every search.
-    boolean listed = matches != null && matches.isList();
-    MemorySegment filter = listed ? MemorySegment.NULL : bitmapOf(matches);
-    long end = listed ? matches.count() : version.slotCount();
-    long slice = Math.max(64, SCAN_BYTES / rowBytes / 64 * 64);
-    int count = 0;
-    long from = 0;
-    boolean dropped = false;
-    do {
-      long to = Math.min(end, from + slice);
-      graph.lockShared();
-      try {
-        if (from > 0 && slots.rowsDropped() != dropped) {
-          // Distances to codes cannot be compared with those to rows.
-          from = 0;
-          to = Math.min(end, slice);
-          count = 0;
-        }
-        dropped = slots.rowsDropped();
-        boolean last = to == end;
-        count =
-            listed
-                ? slots.exactSlots(
-                    version, matches.list(from, to), to - from, query, k, count, last, hits)
-                : slots.exact(version, from, to, filter, query, k, count, last, hits);
-      } finally {
-        graph.unlockShared();
-      }
-      from = to;
-    } while (from < end);
-    return count;
+    return outcome;
   }
 
   // ---- life
 
   @Override
   public IndexStats stats() {
-    Version version = versions.retain();
+    Version version = retain();
     try {
       Map<String, Object> details = new TreeMap<>();
       details.put("slots", version.slotCount());
-      details.put("capacity", capacity);
-      details.put("idMapHeapBytes", map.bytes());
+      details.put("walks", walks.sum());
+      details.put("scans", scans.sum());
       details.put("completedWalks", completedWalks.sum());
-      long bytes = ids.bytes() + versions.nativeBytes();
-      graph.lockShared();
-      try {
-        details.putAll(slots.details());
-        bytes += slots.memoryBytes();
-      } finally {
-        graph.unlockShared();
-      }
+      details.put("compactions", compactions);
+      long bytes = version.home().describe(details);
       return new IndexStats(
           version.liveCount(), version.slotCount() - version.liveCount(), bytes, 0, details);
     } finally {
-      versions.release(version);
+      release(version);
     }
   }
 
   @Override
   public void close() {
+    if (writer.isHeldByCurrentThread()) {
+      throw new IllegalStateException("a progress listener must not close the index");
+    }
     closing = true;
+    cancelBackground();
+    compacting.lock();
+    try {
+      writer.lock();
+      try {
+        if (!closed) {
+          closed = true;
+          generation.close();
+        }
+      } finally {
+        writer.unlock();
+      }
+    } finally {
+      compacting.unlock();
+    }
+  }
+
+  private void cancelBackground() {
     writer.lock();
     try {
-      if (versions.isClosed()) {
-        return;
+      if (background != null) {
+        background.cancellation().cancel();
       }
-      versions.close();
-      slots.close();
-      arena.close();
     } finally {
       writer.unlock();
     }
@@ -635,6 +705,6 @@ public final class ManagedIndex implements VectorIndex {
 
   @Override
   public String toString() {
-    return spec + (versions.isClosed() ? " (closed)" : "");
+    return spec + (closed ? " (closed)" : "");
   }
 }

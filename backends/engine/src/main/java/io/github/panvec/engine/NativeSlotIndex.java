@@ -77,6 +77,9 @@ public abstract class NativeSlotIndex implements SlotIndex {
       MemorySegment badComponent,
       MemorySegment error);
 
+  protected abstract int stageFrom(
+      long firstSlot, MemorySegment source, MemorySegment slots, long count, MemorySegment error);
+
   /**
    * @param linked int64
    */
@@ -90,6 +93,8 @@ public abstract class NativeSlotIndex implements SlotIndex {
       MemorySegment error);
 
   /**
+   * With the limits of {@code request}.
+   *
    * @param count int32
    */
   protected abstract int search(
@@ -157,6 +162,24 @@ public abstract class NativeSlotIndex implements SlotIndex {
     }
   }
 
+  @Override
+  public final void stageFrom(long firstSlot, SlotIndex source, MemorySegment slots, long count) {
+    MemorySegment from = handleOf(source);
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment error = scratch.allocate(ERROR_BYTES);
+      NativeStatus.check(stageFrom(firstSlot, from, slots, count, error), error);
+    }
+  }
+
+  /** The native index of {@code other}, which must be one of this library too. */
+  protected final MemorySegment handleOf(SlotIndex other) {
+    if (getClass() != other.getClass()) {
+      throw new IllegalArgumentException(
+          "an index of " + getClass().getName() + " cannot take rows of " + other.getClass());
+    }
+    return ((NativeSlotIndex) other).handle;
+  }
+
   /** Returns when the status of a call that took rows is OK. */
   protected final void checkRows(
       int status,
@@ -194,7 +217,8 @@ public abstract class NativeSlotIndex implements SlotIndex {
       SearchRequest request,
       HitSegments hits) {
     MemorySegment count = hits.outputs();
-    NativeStatus.check(search(view, filter, query, k, request, hits, count), hits.error());
+    int status = search(view, filter, query, k, request, hits, count);
+    NativeStatus.check(status, hits.error(), request.limits(), "the search");
     return count.get(JAVA_INT, 0);
   }
 

@@ -1,11 +1,13 @@
 package io.github.panvec.engine;
 
 import io.github.panvec.CorruptIndexException;
+import io.github.panvec.DeadlineExceededException;
 import io.github.panvec.DuplicateIdException;
 import io.github.panvec.ForeignFileException;
 import io.github.panvec.IndexBusyException;
 import io.github.panvec.IndexIoException;
 import io.github.panvec.InvalidVectorException;
+import io.github.panvec.Limits;
 import io.github.panvec.NativeMemoryException;
 import io.github.panvec.ReadOnlyIndexException;
 import io.github.panvec.VectorIndexException;
@@ -26,9 +28,10 @@ public final class NativeStatus {
   public static final int BUSY = 10;
   public static final int FOREIGN_FILE = 11;
   public static final int NATIVE = 12;
+  public static final int STOPPED = 13;
 
   /** Version of the C interface that this Java side speaks. */
-  public static final int ABI_VERSION = 1;
+  public static final int ABI_VERSION = 2;
 
   private NativeStatus() {}
 
@@ -39,6 +42,20 @@ public final class NativeStatus {
     if (status != OK) {
       throw exception(status, error.getString(0));
     }
+  }
+
+  /**
+   * As {@link #check(int, MemorySegment)}, of a call that was given {@code limits}.
+   *
+   * @param what the call, for the message of what a limit throws
+   */
+  public static void check(int status, MemorySegment error, Limits limits, String what) {
+    if (status == STOPPED) {
+      limits.check(what);
+      // The library's clock was a little ahead of the JVM's.
+      throw new DeadlineExceededException(what + " was not done by its deadline");
+    }
+    check(status, error);
   }
 
   /**

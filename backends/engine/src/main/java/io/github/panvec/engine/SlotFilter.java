@@ -1,9 +1,12 @@
 package io.github.panvec.engine;
 
 import io.github.panvec.IdFilter;
+import io.github.panvec.Limits;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,6 +14,9 @@ import org.jspecify.annotations.Nullable;
  * bitmap by slot otherwise. Its native memory lives as long as the arena it was resolved with.
  */
 final class SlotFilter {
+  /** Looking at the clock costs as much as some rows. */
+  private static final int ROWS_PER_LOOK = 4096;
+
   private final long slotCount;
   private final Arena arena;
   private final long count;
@@ -20,48 +26,95 @@ final class SlotFilter {
   private @Nullable MemorySegment bitmap;
 
   private SlotFilter(
-      Version version,
+      long slotCount,
       Arena arena,
       long count,
       @Nullable MemorySegment list,
       @Nullable MemorySegment bitmap) {
-    this.slotCount = version.slotCount();
+    this.slotCount = slotCount;
     this.arena = arena;
     this.count = count;
     this.list = list;
     this.bitmap = bitmap;
   }
 
-  /** The live slots of {@code version} whose ids pass. */
-  static SlotFilter resolve(IdFilter filter, Version version, IdMap map, SlotIds ids, Arena arena) {
-    if (filter instanceof IdFilter.In in) {
-      return ofIds(in, version, map, arena);
+  /**
+   * The live slots of {@code version} whose ids pass.
+   *
+   * @param arena for its memory
+   */
+  static SlotFilter resolve(IdFilter filter, Version version, Arena arena, Limits limits) {
+    if (filter instanceof PreparedFilter prepared && prepared.isOf(version.home())) {
+      return prepared.resolve(version, arena, limits);
     }
-    return ofSlots(filter, version, ids, arena);
+    if (filter instanceof IdFilter.Prepared foreign) {
+      return resolve(foreign.source(), version, arena, limits);
+    }
+    if (filter instanceof IdFilter.In in) {
+      return ofIds(in, List.of(), version, arena, limits);
+    }
+    if (filter instanceof IdFilter.And and) {
+      IdFilter.In fewest = fewestIds(and);
+      if (fewest != null) {
+        List<IdFilter> others = new ArrayList<>(and.parts());
+        others.remove(fewest);
+        return ofIds(fewest, others, version, arena, limits);
+      }
+    }
+    return ofSlots(filter, version, arena, limits);
   }
 
-  private static SlotFilter ofIds(IdFilter.In in, Version version, IdMap map, Arena arena) {
+  private static IdFilter.@Nullable In fewestIds(IdFilter.And and) {
+    IdFilter.In fewest = null;
+    for (IdFilter part : and.parts()) {
+      if (part instanceof IdFilter.In in && (fewest == null || in.count() < fewest.count())) {
+        fewest = in;
+      }
+    }
+    return fewest;
+  }
+
+  /** Those of a list of ids that pass the other filters too. */
+  private static SlotFilter ofIds(
+      IdFilter.In in, List<IdFilter> others, Version version, Arena arena, Limits limits) {
     MemorySegment list = arena.allocate(ValueLayout.JAVA_INT, Math.max(1, in.count()));
     long count = 0;
     for (int rank = 0; rank < in.count(); rank++) {
-      int slot = map.find(in.id(rank), version);
-      if (slot >= 0) {
+      if (rank % ROWS_PER_LOOK == 0) {
+        limits.check("the search");
+      }
+      long id = in.id(rank);
+      int slot = version.home().find(id, version);
+      if (slot >= 0 && others.stream().allMatch(other -> other.test(id))) {
         list.setAtIndex(ValueLayout.JAVA_INT, count++, slot);
       }
     }
-    return new SlotFilter(version, arena, count, list, null);
+    return new SlotFilter(version.slotCount(), arena, count, list, null);
   }
 
-  private static SlotFilter ofSlots(IdFilter filter, Version version, SlotIds ids, Arena arena) {
+  private static SlotFilter ofSlots(IdFilter filter, Version version, Arena arena, Limits limits) {
     MemorySegment bitmap = allocateBitmap(version.slotCount(), arena);
+    SlotIds ids = version.home().ids();
     long count = 0;
     for (long slot = 0; slot < version.slotCount(); slot++) {
+      if (slot % ROWS_PER_LOOK == 0) {
+        limits.check("the search");
+      }
       if (version.isLive(slot) && filter.test(ids.get(slot))) {
         setBit(bitmap, slot);
         count++;
       }
     }
-    return new SlotFilter(version, arena, count, null, bitmap);
+    return new SlotFilter(version.slotCount(), arena, count, null, bitmap);
+  }
+
+  /**
+   * A bitmap that was made before.
+   *
+   * @param count how many live slots of the version it lets through
+   */
+  static SlotFilter of(MemorySegment bitmap, long count, Version version, Arena arena) {
+    return new SlotFilter(version.slotCount(), arena, count, null, bitmap);
   }
 
   /** How many live slots pass. */
@@ -81,7 +134,7 @@ final class SlotFilter {
     return list.asSlice(from * Integer.BYTES, (to - from) * Integer.BYTES);
   }
 
-  /** Bitmap by slot, a bit for each slot of the version. */
+  /** Bitmap by slot, a bit for each slot of the version at least. */
   synchronized MemorySegment bitmap() {
     if (bitmap == null) {
       MemorySegment bits = allocateBitmap(slotCount, arena);
@@ -94,11 +147,11 @@ final class SlotFilter {
     return bitmap;
   }
 
-  private static MemorySegment allocateBitmap(long slotCount, Arena arena) {
+  static MemorySegment allocateBitmap(long slotCount, Arena arena) {
     return arena.allocate(ValueLayout.JAVA_LONG, Math.max(1, (slotCount + 63) >>> 6));
   }
 
-  private static void setBit(MemorySegment bitmap, long slot) {
+  static void setBit(MemorySegment bitmap, long slot) {
     long word = bitmap.getAtIndex(ValueLayout.JAVA_LONG, slot >>> 6);
     bitmap.setAtIndex(ValueLayout.JAVA_LONG, slot >>> 6, word | 1L << slot);
   }

@@ -1,5 +1,6 @@
 package io.github.panvec.engine;
 
+import io.github.panvec.Limits;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.spi.HitSegments;
 import java.lang.foreign.MemorySegment;
@@ -50,30 +51,46 @@ public interface SlotIndex extends AutoCloseable {
   }
 
   /**
-   * Trains on staged rows. Writer, and may take long. On failure the index is as before.
+   * Trains on staged rows. Writer, and may take long; stops as {@code limits} say. On failure the
+   * index is as before.
    *
    * @param liveSlots {@code count} int32, at least {@link #trainsAt} of them
    */
-  default void trainOnSlots(MemorySegment liveSlots, long count, int threads) {}
+  default void trainOnSlots(MemorySegment liveSlots, long count, int threads, Limits limits) {}
 
   /**
-   * Gets all staged slots below {@code end} ready to be linked. Writer, and may take long. On
-   * failure the rows can be staged again.
+   * Gets all staged slots below {@code end} ready to be linked. Writer, and may take long; stops as
+   * {@code limits} say. On failure the rows can be staged again.
    */
-  default void encode(long end, int threads) {}
+  default void encode(long end, int threads, Limits limits) {}
 
   /**
    * Trains now, on rows that are not stored, unless it is trained or learns nothing. Writer, and
-   * may take long. On failure the index is as before.
+   * may take long; stops as {@code limits} say. On failure the index is as before.
    *
    * @param sample {@code count * dimension} float32, native
    * @param slots how many slots are linked
    * @return whether it trained
    * @throws IllegalArgumentException when there are too few rows
    */
-  default boolean train(MemorySegment sample, long count, long slots, int threads) {
+  default boolean train(MemorySegment sample, long count, long slots, int threads, Limits limits) {
     return false;
   }
+
+  /**
+   * Takes over what {@code source}, an index of the same kind, has learnt, if it has: codes mean
+   * the same in both then, whether float32 rows are kept or not. Writer, on an index without slots;
+   * shared for {@code source}. Does nothing where nothing is learnt.
+   */
+  default void trainLike(SlotIndex source) {}
+
+  /**
+   * As {@link #stage}, with linked rows of another index of the same kind, bit for bit: rows, or
+   * their codes where only those are left. Writer; shared for {@code source}.
+   *
+   * @param slots {@code count} int32, slots of {@code source}
+   */
+  void stageFrom(long firstSlot, SlotIndex source, MemorySegment slots, long count);
 
   /**
    * Whether the float32 rows have been dropped and codes alone remain. Changes from false to true,
@@ -115,6 +132,15 @@ public interface SlotIndex extends AutoCloseable {
   default void check(SearchRequest request) {}
 
   /**
+   * What {@link #search} costs, in float32 rows that an exact scan could look at instead; from
+   * measurement (docs/adr/0016-filter-paths.md). Never slow.
+   *
+   * @param candidates live slots that the filter leaves
+   * @param slotCount all slots
+   */
+  double searchCost(long candidates, long slotCount, int k, SearchRequest request);
+
+  /**
    * The nearest by the engine's own search. Shared. May come back with fewer than there are; the
    * engine then scans.
    *
@@ -122,7 +148,8 @@ public interface SlotIndex extends AutoCloseable {
    *     MemorySegment#NULL}
    * @param query float32, native, as the user gave it
    * @param k at least 1
-   * @param request for {@code efSearch} and its kin only
+   * @param request for {@code efSearch} and its kin, and for its limits: the search stops as they
+   *     say
    * @param hits where the hits go
    * @return how many hits
    */

@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 final class Versions {
   private final Arena arena;
   private final SlotIds ids;
+  private final @Nullable Generation home;
   private volatile @Nullable Version current;
 
   // Under the writer mutex:
@@ -44,21 +45,18 @@ final class Versions {
    */
   private record Outdated(MemorySegment memory, long first, long last, List<MemorySegment> home) {}
 
-  Versions(Arena arena, SlotIds ids) {
+  Versions(Arena arena, SlotIds ids, @Nullable Generation home) {
     this.arena = arena;
     this.ids = ids;
-    current = new Version(0, 0, ids.table());
+    this.home = home;
+    current = new Version(home, 0, 0, ids.table());
   }
 
-  /**
-   * The current version, held until {@link #release}.
-   *
-   * @throws IllegalStateException after {@link #close}
-   */
-  Version retain() {
+  /** The current version, held until {@link #release}; null after {@link #close}. */
+  @Nullable Version retain() {
     while (true) {
-      Version version = current();
-      if (version.tryRetain()) {
+      Version version = current;
+      if (version == null || version.tryRetain()) {
         return version;
       }
     }
@@ -107,7 +105,7 @@ final class Versions {
     DeadPage[] oldPages = old.pages();
     long number = old.number() + 1;
     if (dead.length == 0 && oldPages.length == 0) {
-      replace(old, new Version(number, slotCount, ids.table()));
+      replace(old, new Version(home, number, slotCount, ids.table()));
       return;
     }
     DeadPage[] pages = Arrays.copyOf(oldPages, Pages.count(slotCount));
@@ -126,7 +124,7 @@ final class Versions {
       table.setAtIndex(ValueLayout.JAVA_LONG, i, pages[i] == null ? 0 : pages[i].bits().address());
     }
     long liveCount = old.liveCount() + slotCount - old.slotCount() - dead.length;
-    replace(old, new Version(number, slotCount, liveCount, ids.table(), table, pages));
+    replace(old, new Version(home, number, slotCount, liveCount, ids.table(), table, pages));
   }
 
   private void replace(Version old, Version next) {

@@ -14,7 +14,7 @@ class IdMapTest {
   void everyVersionFindsTheSlotThatWasLiveInIt() {
     try (Arena arena = Arena.ofShared()) {
       SlotIds ids = new SlotIds(arena);
-      Versions versions = new Versions(arena, ids);
+      Versions versions = new Versions(arena, ids, null);
       IdMap map = new IdMap(ids);
       ids.reserve(3);
       put(ids, map, versions, 42, 0);
@@ -43,7 +43,7 @@ class IdMapTest {
   void slotsThatNoVersionHasShownStillLeadToTheOneThatIsLive() {
     try (Arena arena = Arena.ofShared()) {
       SlotIds ids = new SlotIds(arena);
-      Versions versions = new Versions(arena, ids);
+      Versions versions = new Versions(arena, ids, null);
       IdMap map = new IdMap(ids);
       ids.reserve(5);
       put(ids, map, versions, 42, 0);
@@ -68,7 +68,7 @@ class IdMapTest {
     Random random = new Random(20261121);
     try (Arena arena = Arena.ofShared()) {
       SlotIds ids = new SlotIds(arena);
-      Versions versions = new Versions(arena, ids);
+      Versions versions = new Versions(arena, ids, null);
       IdMap map = new IdMap(ids);
       Map<Long, Integer> model = new HashMap<>();
       for (int slot = 0; slot < 50_000; slot++) {

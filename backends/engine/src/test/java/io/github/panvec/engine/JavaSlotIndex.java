@@ -3,6 +3,7 @@ package io.github.panvec.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.panvec.InvalidVectorException;
+import io.github.panvec.Limits;
 import io.github.panvec.NativeMemoryException;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.spi.HitSegments;
@@ -54,6 +55,11 @@ final class JavaSlotIndex implements SlotIndex {
   /** The threads that searched. */
   final Set<Thread> searchers = ConcurrentHashMap.newKeySet();
 
+  /** Runs after rows have been copied here from another index, when no lock is held. */
+  Runnable beforeNext = () -> {};
+
+  private boolean copied;
+
   private boolean trained;
   private long encoded;
   private long backlog;
@@ -77,7 +83,7 @@ final class JavaSlotIndex implements SlotIndex {
   }
 
   @Override
-  public void trainOnSlots(MemorySegment liveSlots, long count, int threads) {
+  public void trainOnSlots(MemorySegment liveSlots, long count, int threads, Limits limits) {
     call("train " + count);
     for (long i = 0; i < count; i++) {
       trainedOn.add(liveSlots.getAtIndex(ValueLayout.JAVA_INT, i));
@@ -86,7 +92,11 @@ final class JavaSlotIndex implements SlotIndex {
   }
 
   @Override
-  public void encode(long end, int threads) {
+  public void encode(long end, int threads, Limits limits) {
+    if (copied) {
+      copied = false;
+      beforeNext.run();
+    }
     if (trained) {
       call("encode " + end);
       encoded = end;
@@ -94,13 +104,35 @@ final class JavaSlotIndex implements SlotIndex {
   }
 
   @Override
-  public boolean train(MemorySegment sample, long count, long slots, int threads) {
+  public boolean train(MemorySegment sample, long count, long slots, int threads, Limits limits) {
     if (trainAt == 0 || trained) {
       return false;
     }
     call("train " + (sample.isNative() ? "native " : "heap ") + count);
     trained = true;
     return true;
+  }
+
+  @Override
+  public void trainLike(SlotIndex source) {
+    JavaSlotIndex other = (JavaSlotIndex) source;
+    trainAt = other.trainAt;
+    trained = other.trained;
+  }
+
+  @Override
+  public void stageFrom(long firstSlot, SlotIndex source, MemorySegment from, long count) {
+    call("copy " + count);
+    for (int i = 0; i < count; i++) {
+      int slot = from.getAtIndex(ValueLayout.JAVA_INT, i);
+      rows.set((int) firstSlot + i, ((JavaSlotIndex) source).rows.get(slot));
+    }
+    copied = true;
+  }
+
+  @Override
+  public double searchCost(long candidates, long slotCount, int k, SearchRequest request) {
+    return 8.0 * k;
   }
 
   @Override
@@ -175,7 +207,7 @@ final class JavaSlotIndex implements SlotIndex {
     if (backlog > 0) {
       return 0;
     }
-    return nearest(view, 0, view.slotCount(), query, Math.min(k, walkFinds), hits);
+    return nearest(view, 0, view.slotCount(), filter, query, Math.min(k, walkFinds), hits);
   }
 
   @Override
@@ -198,11 +230,17 @@ final class JavaSlotIndex implements SlotIndex {
       scanned.add(from);
       assertThat(count).as("hits of the slices before").isEqualTo(from == 0 ? 0 : k);
     }
-    return nearest(view, from, to, query, k, hits);
+    return nearest(view, from, to, filter, query, k, hits);
   }
 
   private int nearest(
-      SlotView view, long from, long to, MemorySegment query, int k, HitSegments hits) {
+      SlotView view,
+      long from,
+      long to,
+      MemorySegment filter,
+      MemorySegment query,
+      int k,
+      HitSegments hits) {
     searchers.add(Thread.currentThread());
     if (Float.isNaN(query.get(ValueLayout.JAVA_FLOAT, 0))) {
       throw new InvalidVectorException("component 0 is NaN");
@@ -210,13 +248,18 @@ final class JavaSlotIndex implements SlotIndex {
     Version version = (Version) view;
     int found = 0;
     for (long slot = from; slot < to && found < k; slot++) {
-      if (version.isLive(slot)) {
+      if (version.isLive(slot) && passes(filter, slot)) {
         hits.ids().setAtIndex(ValueLayout.JAVA_LONG, found, idOf(view, slot));
         hits.distances().setAtIndex(ValueLayout.JAVA_FLOAT, found, rows.get((int) slot));
         found++;
       }
     }
     return found;
+  }
+
+  private static boolean passes(MemorySegment filter, long slot) {
+    return filter.address() == 0
+        || (filter.getAtIndex(ValueLayout.JAVA_LONG, slot >>> 6) >>> slot & 1) != 0;
   }
 
   private static long idOf(SlotView view, long slot) {

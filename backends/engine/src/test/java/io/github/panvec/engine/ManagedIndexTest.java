@@ -35,8 +35,9 @@ class ManagedIndexTest {
         IndexSpec.of("java", dimension, Metric.L2),
         new Capabilities(
             EnumSet.allOf(Metric.class), dimension, Integer.MAX_VALUE, true, lossy, false),
-        slots,
-        threads);
+        () -> slots,
+        threads,
+        0);
   }
 
   @AfterEach

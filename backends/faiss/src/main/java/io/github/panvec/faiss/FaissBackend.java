@@ -65,7 +65,8 @@ public final class FaissBackend implements VectorBackend {
     return new ManagedIndex(
         spec,
         capabilities(spec),
-        new FaissSlotIndex(spec.metric(), spec.dimension(), parameters),
-        Math.toIntExact((Long) spec.parameters().get("threads")));
+        () -> new FaissSlotIndex(spec.metric(), spec.dimension(), parameters),
+        Math.toIntExact((Long) spec.parameters().get("threads")),
+        (Long) spec.parameters().get(ManagedIndex.COMPACT_AT.name()));
   }
 }

@@ -2,6 +2,7 @@ package io.github.panvec.faiss;
 
 import io.github.panvec.IndexSpec;
 import io.github.panvec.Parameter;
+import io.github.panvec.engine.ManagedIndex;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -126,6 +127,7 @@ record FaissParameters(
               1,
               1024,
               "threads that may train, encode and link a batch, or search for one, together"),
+          ManagedIndex.COMPACT_AT,
           Parameter.integer(
               "seed", 100, 0, Long.MAX_VALUE, "decides the layers of rows and what is trained on"));
 

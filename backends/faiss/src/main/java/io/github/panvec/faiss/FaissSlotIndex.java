@@ -18,13 +18,18 @@ import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_reserve;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_row;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_search;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_stage;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_stage_from;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_train;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_train_like;
 
+import io.github.panvec.Limits;
 import io.github.panvec.Metric;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.bindings.faiss.PanvecFaiss;
 import io.github.panvec.engine.NativeSlotIndex;
 import io.github.panvec.engine.NativeStatus;
+import io.github.panvec.engine.SearchCost;
+import io.github.panvec.engine.SlotIndex;
 import io.github.panvec.engine.SlotView;
 import io.github.panvec.spi.HitSegments;
 import java.lang.foreign.Arena;
@@ -73,20 +78,23 @@ final class FaissSlotIndex extends NativeSlotIndex {
   }
 
   @Override
-  public void trainOnSlots(MemorySegment liveSlots, long count, int threads) {
-    train(MemorySegment.NULL, liveSlots, count, parameters.nlist(count, count), threads);
+  public void trainOnSlots(MemorySegment liveSlots, long count, int threads, Limits limits) {
+    train(MemorySegment.NULL, liveSlots, count, parameters.nlist(count, count), threads, limits);
   }
 
   @Override
-  public void encode(long end, int threads) {
+  public void encode(long end, int threads, Limits limits) {
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment error = scratch.allocate(ERROR_BYTES);
-      NativeStatus.check(panvec_faiss_encode(handle(), end, threads, error, ERROR_BYTES), error);
+      int status =
+          panvec_faiss_encode(
+              handle(), end, threads, limits.flag(), limits.nanosLeft(), error, ERROR_BYTES);
+      NativeStatus.check(status, error, limits, "the build");
     }
   }
 
   @Override
-  public boolean train(MemorySegment sample, long count, long slots, int threads) {
+  public boolean train(MemorySegment sample, long count, long slots, int threads, Limits limits) {
     if (!parameters.type().trains() || isTrained()) {
       return false;
     }
@@ -102,12 +110,29 @@ final class FaissSlotIndex extends NativeSlotIndex {
               + "), not "
               + count);
     }
-    train(sample, MemorySegment.NULL, count, nlist, threads);
+    train(sample, MemorySegment.NULL, count, nlist, threads, limits);
     return true;
   }
 
+  @Override
+  public void trainLike(SlotIndex source) {
+    if (parameters.keepVectors() || !parameters.type().isLossy()) {
+      return;
+    }
+    MemorySegment like = handleOf(source);
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment error = scratch.allocate(ERROR_BYTES);
+      NativeStatus.check(panvec_faiss_train_like(handle(), like, error, ERROR_BYTES), error);
+    }
+  }
+
   private void train(
-      MemorySegment sample, MemorySegment slots, long count, int nlist, int threads) {
+      MemorySegment sample,
+      MemorySegment slots,
+      long count,
+      int nlist,
+      int threads,
+      Limits limits) {
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment badRow = scratch.allocate(ValueLayout.JAVA_LONG);
       MemorySegment badComponent = scratch.allocate(ValueLayout.JAVA_INT);
@@ -120,10 +145,15 @@ final class FaissSlotIndex extends NativeSlotIndex {
               slots,
               count,
               threads,
+              limits.flag(),
+              limits.nanosLeft(),
               badRow,
               badComponent,
               error,
               ERROR_BYTES);
+      if (status == NativeStatus.STOPPED) {
+        NativeStatus.check(status, error, limits, "training");
+      }
       checkRows(status, sample, badRow, badComponent, 0, error);
     }
   }
@@ -161,6 +191,12 @@ final class FaissSlotIndex extends NativeSlotIndex {
   }
 
   @Override
+  protected int stageFrom(
+      long firstSlot, MemorySegment source, MemorySegment slots, long count, MemorySegment error) {
+    return panvec_faiss_stage_from(handle(), firstSlot, source, slots, count, error, ERROR_BYTES);
+  }
+
+  @Override
   protected int link(
       long firstSlot,
       long count,
@@ -193,6 +229,8 @@ final class FaissSlotIndex extends NativeSlotIndex {
         request.efSearchOr(parameters.efSearch()),
         request.nprobeOr(parameters.nprobe(panvec_faiss_nlist(handle()))),
         request.refineFactorOr(parameters.refineFactor()),
+        request.limits().flag(),
+        request.limits().nanosLeft(),
         hits.ids(),
         hits.distances(),
         count,
@@ -256,6 +294,19 @@ final class FaissSlotIndex extends NativeSlotIndex {
   @Override
   protected int row(long slot, MemorySegment row, MemorySegment error) {
     return panvec_faiss_row(handle(), slot, row, error, ERROR_BYTES);
+  }
+
+  @Override
+  public double searchCost(long candidates, long slotCount, int k, SearchRequest request) {
+    FaissType type = parameters.type();
+    int kept = Math.max(request.efSearchOr(parameters.efSearch()), k);
+    if (type.isGraph()) {
+      return SearchCost.ofGraph(kept, candidates, slotCount);
+    }
+    int lists = Math.max(1, panvec_faiss_nlist(handle()));
+    int probed = type.hasLists() ? request.nprobeOr(parameters.nprobe(lists)) : 1;
+    long ranked = (long) k * request.refineFactorOr(parameters.refineFactor());
+    return SearchCost.ofLists(lists, probed, candidates, slotCount, ranked);
   }
 
   @Override

@@ -41,6 +41,7 @@ public final class HnswlibBackend implements VectorBackend {
               1,
               1024,
               "threads that may link a batch, or search for one, together"),
+          ManagedIndex.COMPACT_AT,
           Parameter.integer("seed", 100, 0, Long.MAX_VALUE, "decides the layers of rows"));
 
   /** For {@link java.util.ServiceLoader}. */
@@ -74,15 +75,19 @@ public final class HnswlibBackend implements VectorBackend {
   @Override
   public VectorIndex create(IndexSpec spec) {
     HnswlibLibrary.INSTANCE.require();
-    HnswlibSlotIndex slots =
-        new HnswlibSlotIndex(
-            spec.metric(),
-            spec.dimension(),
-            integer(spec, "m"),
-            integer(spec, "efConstruction"),
-            integer(spec, "efSearch"),
-            number(spec, "seed"));
-    return new ManagedIndex(spec, CAPABILITIES, slots, integer(spec, "threads"));
+    return new ManagedIndex(
+        spec,
+        CAPABILITIES,
+        () ->
+            new HnswlibSlotIndex(
+                spec.metric(),
+                spec.dimension(),
+                integer(spec, "m"),
+                integer(spec, "efConstruction"),
+                integer(spec, "efSearch"),
+                number(spec, "seed")),
+        integer(spec, "threads"),
+        number(spec, ManagedIndex.COMPACT_AT.name()));
   }
 
   private static int integer(IndexSpec spec, String name) {

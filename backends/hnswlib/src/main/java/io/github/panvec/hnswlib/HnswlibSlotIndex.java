@@ -11,11 +11,13 @@ import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_res
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_row;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_search;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_stage;
+import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_stage_from;
 
 import io.github.panvec.Metric;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.bindings.hnswlib.PanvecHnswlib;
 import io.github.panvec.engine.NativeSlotIndex;
+import io.github.panvec.engine.SearchCost;
 import io.github.panvec.engine.SlotView;
 import io.github.panvec.spi.HitSegments;
 import java.lang.foreign.MemorySegment;
@@ -62,6 +64,12 @@ final class HnswlibSlotIndex extends NativeSlotIndex {
   }
 
   @Override
+  protected int stageFrom(
+      long firstSlot, MemorySegment source, MemorySegment slots, long count, MemorySegment error) {
+    return panvec_hnswlib_stage_from(handle(), firstSlot, source, slots, count, error, ERROR_BYTES);
+  }
+
+  @Override
   protected int link(
       long firstSlot,
       long count,
@@ -92,6 +100,8 @@ final class HnswlibSlotIndex extends NativeSlotIndex {
         query,
         k,
         request.efSearchOr(efSearch),
+        request.limits().flag(),
+        request.limits().nanosLeft(),
         hits.ids(),
         hits.distances(),
         count,
@@ -155,6 +165,11 @@ final class HnswlibSlotIndex extends NativeSlotIndex {
   @Override
   protected int row(long slot, MemorySegment row, MemorySegment error) {
     return panvec_hnswlib_row(handle(), slot, row, error, ERROR_BYTES);
+  }
+
+  @Override
+  public double searchCost(long candidates, long slotCount, int k, SearchRequest request) {
+    return SearchCost.ofGraph(Math.max(request.efSearchOr(efSearch), k), candidates, slotCount);
   }
 
   @Override

@@ -1,8 +1,9 @@
 package io.github.panvec.sqlitevec;
 
+import io.github.panvec.Limits;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -15,11 +16,34 @@ import org.jspecify.annotations.Nullable;
  * memory there is one connection, and readers and writers take turns on it. Thread-safe.
  */
 final class ConnectionPool implements AutoCloseable {
+  /** Code of the caller that runs in the middle of a call, while that has its turn. */
+  enum Guest {
+    PREDICATE("the predicate of a filter"),
+    LISTENER("the listener of a write");
+
+    private final String words;
+
+    Guest(String words) {
+      this.words = words;
+    }
+  }
+
   private final SqliteVecConnection writer;
-  private final Semaphore writerTurn = new Semaphore(1, true);
+  private final Turns writerTurn = new Turns(1);
   private final @Nullable Supplier<SqliteVecConnection> newReader;
-  private final Semaphore readerTurns;
+  private final Turns readerTurns;
+
+  /**
+   * One after another: opening takes a descriptor more, which SQLite keeps for the next one,
+   * because to close it would drop the locks of the others.
+   */
+  private final Turns opening = new Turns(1);
+
   private final int readers;
+  private final ThreadLocal<@Nullable Guest> guests = new ThreadLocal<>();
+
+  /** How many guests there are: without any, no thread needs to be asked about its own. */
+  private final AtomicInteger guestCount = new AtomicInteger();
 
   /**
    * Readers that nobody uses now, the last used first, because its cache is warm. Guarded by this.
@@ -36,7 +60,7 @@ final class ConnectionPool implements AutoCloseable {
     this.writer = writer;
     this.newReader = newReader;
     this.readers = readers;
-    this.readerTurns = newReader == null ? writerTurn : new Semaphore(readers, true);
+    this.readerTurns = newReader == null ? writerTurn : new Turns(readers);
   }
 
   /** One connection for everything. */
@@ -53,10 +77,12 @@ final class ConnectionPool implements AutoCloseable {
   /**
    * Waits for the writer; give it back with {@link #releaseWriter}.
    *
-   * @throws IllegalStateException when the pool is closed
+   * @param what the call, for the message of what a limit throws
+   * @throws IllegalStateException when the pool is closed, or a guest asks
    */
-  SqliteVecConnection acquireWriter() {
-    take(writerTurn);
+  SqliteVecConnection acquireWriter(Limits limits, String what) {
+    refuse(guest());
+    take(writerTurn, limits, what);
     return writer;
   }
 
@@ -67,10 +93,16 @@ final class ConnectionPool implements AutoCloseable {
   /**
    * Waits for a reader; give it back with {@link #releaseReader}.
    *
-   * @throws IllegalStateException when the pool is closed
+   * @param what the call, for the message of what a limit throws
+   * @throws IllegalStateException when the pool is closed, or a guest asks: except a listener over
+   *     a file, which has readers of its own
    */
-  SqliteVecConnection acquireReader() {
-    take(readerTurns);
+  SqliteVecConnection acquireReader(Limits limits, String what) {
+    Guest guest = guest();
+    if (guest != Guest.LISTENER || newReader == null) {
+      refuse(guest);
+    }
+    take(readerTurns, limits, what);
     if (newReader == null) {
       return writer;
     }
@@ -80,7 +112,12 @@ final class ConnectionPool implements AutoCloseable {
     }
     boolean opened = false;
     try {
-      reader = newReader.get();
+      opening.acquire(limits, what);
+      try {
+        reader = newReader.get();
+      } finally {
+        opening.release();
+      }
       opened = true;
     } finally {
       if (!opened) {
@@ -100,6 +137,33 @@ final class ConnectionPool implements AutoCloseable {
       }
     }
     readerTurns.release();
+  }
+
+  /**
+   * Runs the caller's code in the middle of a call. What it asks of the index would wait for the
+   * very call that waits for it, and is refused.
+   */
+  void host(Guest guest, Runnable code) {
+    Guest outer = guests.get();
+    guests.set(guest);
+    guestCount.incrementAndGet();
+    try {
+      code.run();
+    } finally {
+      guestCount.decrementAndGet();
+      guests.set(outer);
+    }
+  }
+
+  private @Nullable Guest guest() {
+    return guestCount.get() == 0 ? null : guests.get();
+  }
+
+  private static void refuse(@Nullable Guest guest) {
+    if (guest != null) {
+      throw new IllegalStateException(
+          guest.words + " called the index that waits for it, which would wait for ever");
+    }
   }
 
   /** Shows every connection that nobody uses now, without waiting for the others. */
@@ -138,10 +202,11 @@ final class ConnectionPool implements AutoCloseable {
    */
   @Override
   public void close() {
+    refuse(guest());
     closed = true;
-    writerTurn.acquireUninterruptibly();
-    if (newReader != null) {
-      readerTurns.acquireUninterruptibly(readers);
+    writerTurn.acquire(Limits.NONE, "close");
+    for (int i = 0; i < readers; i++) {
+      readerTurns.acquire(Limits.NONE, "close");
     }
     try {
       closeReaders();
@@ -149,8 +214,8 @@ final class ConnectionPool implements AutoCloseable {
       // The writer last: the last one to close a file empties its write-ahead log, and only a
       // writer can.
       writer.close();
-      if (newReader != null) {
-        readerTurns.release(readers);
+      for (int i = 0; i < readers; i++) {
+        readerTurns.release();
       }
       writerTurn.release();
     }
@@ -163,11 +228,11 @@ final class ConnectionPool implements AutoCloseable {
     }
   }
 
-  private void take(Semaphore turn) {
+  private void take(Turns turns, Limits limits, String what) {
     requireOpen();
-    turn.acquireUninterruptibly();
+    turns.acquire(limits, what);
     if (closed) {
-      turn.release();
+      turns.release();
       requireOpen();
     }
   }

@@ -1,10 +1,11 @@
 package io.github.panvec.sqlitevec;
 
 import io.github.panvec.DuplicateIdException;
-import io.github.panvec.IdFilter;
 import io.github.panvec.IndexSpec;
+import io.github.panvec.Limits;
 import io.github.panvec.Metric;
 import io.github.panvec.SearchBuffer;
+import io.github.panvec.SearchPath;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.bindings.sqlitevec.PanvecSqlitevec;
@@ -32,13 +33,11 @@ final class SqliteVecConnection implements AutoCloseable {
    */
   private static final long SLICE_BYTES = 4L << 20;
 
-  /** Up to this k the room for the hits is made without asking for the size first. */
-  private static final int SMALL_K = 4096;
+  /** Room for so many hits is made at once; for more, when it is known how many there are. */
+  private static final int FEW_HITS = 4096;
 
-  /** How often a search is tried while other threads or processes add rows. */
-  private static final int MOST_ATTEMPTS = 8;
-
-  private static final int ROOM_FOR_NEWCOMERS = 4096;
+  /** Room for ids that are not expected. */
+  private static final long FEW_IDS = 64;
 
   private static final Pattern ROW = Pattern.compile("^(inserting row )(\\d+)");
 
@@ -49,12 +48,24 @@ final class SqliteVecConnection implements AutoCloseable {
   private final MemorySegment oneId = arena.allocate(ValueLayout.JAVA_LONG);
   private final MemorySegment oneVector;
   private final MemorySegment number = arena.allocate(ValueLayout.JAVA_LONG);
-  private final MemorySegment secondNumber = arena.allocate(ValueLayout.JAVA_LONG);
+  private final MemorySegment numbers = arena.allocate(ValueLayout.JAVA_LONG, 4);
   private final MemorySegment component = arena.allocate(ValueLayout.JAVA_INT);
   private final MemorySegment error = arena.allocate(HitSegments.ERROR_BYTES);
 
-  /** Bytes of a database, and of the caches of one connection to it. */
-  record Memory(long databaseBytes, long cacheBytes) {}
+  /**
+   * What a database takes.
+   *
+   * @param freeBytes those of {@code databaseBytes} that no row uses
+   * @param cacheBytes of the caches of one connection
+   * @param deadRows rows that were removed and still take room
+   */
+  record Usage(long databaseBytes, long freeBytes, long cacheBytes, long deadRows) {}
+
+  /** What hears how far a batch has come. */
+  @FunctionalInterface
+  interface Progress {
+    void rows(long done);
+  }
 
   /** The C functions that open a connection. */
   @FunctionalInterface
@@ -127,34 +138,66 @@ final class SqliteVecConnection implements AutoCloseable {
   void add(long id, float[] vector, boolean replace) {
     oneId.set(ValueLayout.JAVA_LONG, 0, id);
     MemorySegment.copy(vector, 0, oneVector, ValueLayout.JAVA_FLOAT, 0, dimension);
-    addSlice(oneId, oneVector, 1, 0, replace);
+    addSlice(oneId, oneVector, 1, 0, replace, Limits.NONE, "the write");
   }
 
-  /** Adds {@code count} rows, all or none. */
-  void addAll(MemorySegment ids, MemorySegment vectors, long count) {
+  /**
+   * Adds {@code count} rows, all or none, or replaces them.
+   *
+   * @param progress called before anything is committed; null when nobody wants to know
+   * @param what the call, for the message of what a limit throws
+   */
+  void addAll(
+      MemorySegment ids,
+      MemorySegment vectors,
+      long count,
+      boolean replace,
+      Limits limits,
+      @Nullable Progress progress,
+      String what) {
     long rowsPerSlice = Math.max(1, SLICE_BYTES / ((long) dimension * Float.BYTES));
     try (Arena scratch = Arena.ofConfined()) {
       Slices idSlices = new Slices(ids, Long.BYTES, rowsPerSlice, count, scratch);
       Slices rowSlices =
           new Slices(vectors, (long) dimension * Float.BYTES, rowsPerSlice, count, scratch);
-      if (count <= rowsPerSlice) {
+      if (count <= rowsPerSlice && progress == null) {
         // One call is a transaction by itself.
-        addSlice(idSlices.at(0, count), rowSlices.at(0, count), count, 0, false);
+        addSlice(idSlices.at(0, count), rowSlices.at(0, count), count, 0, replace, limits, what);
         return;
       }
       inTransaction(
+          limits,
+          what,
           () -> {
             for (long first = 0; first < count; first += rowsPerSlice) {
               long rows = Math.min(rowsPerSlice, count - first);
-              addSlice(idSlices.at(first, rows), rowSlices.at(first, rows), rows, first, false);
+              addSlice(
+                  idSlices.at(first, rows),
+                  rowSlices.at(first, rows),
+                  rows,
+                  first,
+                  replace,
+                  limits,
+                  what);
+              if (progress != null && first + rows < count) {
+                progress.rows(first + rows);
+              }
             }
+            if (progress != null) {
+              progress.rows(count);
+            }
+            limits.check(what);
           });
     }
   }
 
   /** Makes one transaction of several writes: when {@code writes} throws, nothing of them stays. */
-  void inTransaction(Runnable writes) {
-    check(PanvecSqlitevec.panvec_sqlitevec_begin(handle, error, HitSegments.ERROR_BYTES));
+  void inTransaction(Limits limits, String what, Runnable writes) {
+    check(
+        PanvecSqlitevec.panvec_sqlitevec_begin(
+            handle, limits.flag(), limits.nanosLeft(), error, HitSegments.ERROR_BYTES),
+        limits,
+        what);
     boolean committed = false;
     try {
       writes.run();
@@ -169,7 +212,13 @@ final class SqliteVecConnection implements AutoCloseable {
   }
 
   private void addSlice(
-      MemorySegment ids, MemorySegment rows, long count, long firstRow, boolean replace) {
+      MemorySegment ids,
+      MemorySegment rows,
+      long count,
+      long firstRow,
+      boolean replace,
+      Limits limits,
+      String what) {
     int status =
         PanvecSqlitevec.panvec_sqlitevec_add(
             handle,
@@ -177,6 +226,8 @@ final class SqliteVecConnection implements AutoCloseable {
             rows,
             count,
             replace ? 1 : 0,
+            limits.flag(),
+            limits.nanosLeft(),
             number,
             component,
             error,
@@ -196,6 +247,9 @@ final class SqliteVecConnection implements AutoCloseable {
           dimension,
           firstRow);
     }
+    if (status == NativeStatus.STOPPED) {
+      check(status, limits, what);
+    }
     throw NativeStatus.exception(status, inBatch(error.getString(0), firstRow));
   }
 
@@ -209,12 +263,49 @@ final class SqliteVecConnection implements AutoCloseable {
         : row.group(1) + (firstRow + Long.parseLong(row.group(2))) + message.substring(row.end());
   }
 
-  boolean remove(long id) {
-    oneId.set(ValueLayout.JAVA_LONG, 0, id);
+  /** Removes, all at once; returns how many were there. */
+  int removeAll(long[] ids) {
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment copy = ids.length == 1 ? oneId : scratch.allocate(8L * ids.length, 8);
+      MemorySegment.copy(ids, 0, copy, ValueLayout.JAVA_LONG, 0, ids.length);
+      check(
+          PanvecSqlitevec.panvec_sqlitevec_remove(
+              handle, copy, ids.length, number, error, HitSegments.ERROR_BYTES));
+      return (int) number.get(ValueLayout.JAVA_LONG, 0);
+    }
+  }
+
+  /**
+   * A slice of a compaction, of some milliseconds.
+   *
+   * @param state three int64, zero at first and kept from slice to slice
+   * @param finished int32, not zero after the last slice
+   * @return how many rows it has passed
+   */
+  long compact(MemorySegment state, MemorySegment finished, Limits limits) {
     check(
-        PanvecSqlitevec.panvec_sqlitevec_remove(
-            handle, oneId, 1, number, error, HitSegments.ERROR_BYTES));
-    return number.get(ValueLayout.JAVA_LONG, 0) > 0;
+        PanvecSqlitevec.panvec_sqlitevec_compact(
+            handle,
+            state,
+            limits.flag(),
+            limits.nanosLeft(),
+            number,
+            finished,
+            error,
+            HitSegments.ERROR_BYTES),
+        limits,
+        "the compaction");
+    return number.get(ValueLayout.JAVA_LONG, 0);
+  }
+
+  /** What is read until {@link #endRead} is of one state of the database. */
+  void beginRead() {
+    check(PanvecSqlitevec.panvec_sqlitevec_begin_read(handle, error, HitSegments.ERROR_BYTES));
+  }
+
+  void endRead() {
+    // Nothing to lose, and a failure of its own would hide another one.
+    PanvecSqlitevec.panvec_sqlitevec_end_read(handle, MemorySegment.NULL, 0);
   }
 
   boolean contains(long id) {
@@ -240,90 +331,135 @@ final class SqliteVecConnection implements AutoCloseable {
     return number.get(ValueLayout.JAVA_LONG, 0);
   }
 
-  Memory memory() {
+  Usage usage() {
+    MemorySegment at = numbers;
     check(
-        PanvecSqlitevec.panvec_sqlitevec_memory(
-            handle, number, secondNumber, error, HitSegments.ERROR_BYTES));
-    return new Memory(
-        number.get(ValueLayout.JAVA_LONG, 0), secondNumber.get(ValueLayout.JAVA_LONG, 0));
+        PanvecSqlitevec.panvec_sqlitevec_usage(
+            handle,
+            at,
+            at.asSlice(8),
+            at.asSlice(16),
+            at.asSlice(24),
+            error,
+            HitSegments.ERROR_BYTES));
+    return new Usage(
+        at.getAtIndex(ValueLayout.JAVA_LONG, 0),
+        at.getAtIndex(ValueLayout.JAVA_LONG, 1),
+        at.getAtIndex(ValueLayout.JAVA_LONG, 2),
+        at.getAtIndex(ValueLayout.JAVA_LONG, 3));
   }
 
-  /** Searches into memory of its own. */
-  SearchResult search(SearchRequest request) {
-    int capacity = request.k() <= SMALL_K ? request.k() : (int) Math.min(request.k(), size());
+  /** The ids of all rows, ascending. Between {@link #beginRead} and {@link #endRead} only. */
+  long[] ids(Limits limits) {
+    return ids(NativeFilter.NONE, size(), limits);
+  }
+
+  /**
+   * The ids of rows that are not among {@code known}, ascending. Between {@link #beginRead} and
+   * {@link #endRead} only.
+   *
+   * @param known ascending, without duplicates
+   */
+  long[] idsBesides(long[] known, Limits limits) {
     try (Arena scratch = Arena.ofConfined()) {
-      NativeFilter filter = NativeFilter.of(request.idFilter(), scratch);
-      for (int attempt = 1; ; attempt++) {
-        try (Arena room = Arena.ofConfined()) {
-          HitSegments hits = HitSegments.allocate(room, capacity);
-          int status = search(request, filter, hits, capacity);
-          if (status == NativeStatus.OK) {
-            return hits.toResult((int) hits.outputs().get(ValueLayout.JAVA_LONG, 0));
-          }
-          if (!isTooLittleRoom(status, capacity, request) || attempt == MOST_ATTEMPTS) {
-            throw NativeStatus.exception(status, hits.error().getString(0));
-          }
+      return ids(NativeFilter.ofSorted(known, true, scratch), FEW_IDS, limits);
+    }
+  }
+
+  private long[] ids(NativeFilter filter, long expected, Limits limits) {
+    for (long capacity = expected; ; capacity = number.get(ValueLayout.JAVA_LONG, 0)) {
+      try (Arena room = Arena.ofConfined()) {
+        MemorySegment ids = room.allocate(ValueLayout.JAVA_LONG, Math.max(1, capacity));
+        check(
+            PanvecSqlitevec.panvec_sqlitevec_ids(
+                handle,
+                filter.steps(),
+                filter.count(),
+                limits.flag(),
+                limits.nanosLeft(),
+                ids,
+                capacity,
+                number,
+                error,
+                HitSegments.ERROR_BYTES),
+            limits,
+            "the search");
+        long count = number.get(ValueLayout.JAVA_LONG, 0);
+        if (count <= capacity) {
+          return ids.asSlice(0, count * Long.BYTES).toArray(ValueLayout.JAVA_LONG);
         }
-        capacity = (int) Math.min(request.k(), Math.max(capacity, size()) + ROOM_FOR_NEWCOMERS);
       }
     }
   }
 
-  /** Rows come and go between the question for the size and the search. */
-  private static boolean isTooLittleRoom(int status, int capacity, SearchRequest request) {
-    return status == NativeStatus.INVALID_ARGUMENT && capacity < request.k();
+  /** Searches into memory of its own; hits beyond {@code radius} are left out. */
+  SearchResult search(SearchRequest request, NativeFilter filter, float radius) {
+    int capacity = Math.min(request.k(), FEW_HITS);
+    try (Arena room = Arena.ofConfined()) {
+      HitSegments few = HitSegments.allocate(room, capacity);
+      NativeStatus.check(
+          search(request, filter, radius, few, capacity),
+          few.error(),
+          request.limits(),
+          "the search");
+      int count = (int) few.outputs().get(ValueLayout.JAVA_LONG, 0);
+      if (count <= capacity) {
+        return few.toResult(count, SearchPath.SCAN);
+      }
+      HitSegments all = HitSegments.allocate(room, count);
+      check(
+          PanvecSqlitevec.panvec_sqlitevec_take_hits(
+              handle, all.ids(), all.distances(), count, error, HitSegments.ERROR_BYTES));
+      return all.toResult(count, SearchPath.SCAN);
+    }
   }
 
-  /** Searches into the caller's buffer; without a filter nothing is allocated. */
-  void search(SearchRequest request, SearchBuffer buffer) {
+  /** Searches into the caller's buffer; nothing is allocated. */
+  void search(SearchRequest request, NativeFilter filter, SearchBuffer buffer) {
     buffer.setCount(0);
     if (buffer.capacity() < request.k()) {
       Vectors.checkBuffer(buffer, spec, Math.min(request.k(), size()));
     }
-    IdFilter filter = request.idFilter();
-    if (filter == null) {
-      search(request, NativeFilter.NONE, buffer);
-      return;
-    }
-    try (Arena scratch = Arena.ofConfined()) {
-      search(request, NativeFilter.of(filter, scratch), buffer);
-    }
-  }
-
-  private void search(SearchRequest request, NativeFilter filter, SearchBuffer buffer) {
     HitSegments hits = buffer.hits();
-    int status = search(request, filter, hits, buffer.capacity());
-    for (int attempt = 1;
-        isTooLittleRoom(status, buffer.capacity(), request) && attempt < MOST_ATTEMPTS;
-        attempt++) {
-      Vectors.checkBuffer(buffer, spec, Math.min(request.k(), size()));
-      status = search(request, filter, hits, buffer.capacity());
-    }
-    NativeStatus.check(status, hits.error());
-    buffer.setCount((int) hits.outputs().get(ValueLayout.JAVA_LONG, 0));
+    NativeStatus.check(
+        search(request, filter, Float.POSITIVE_INFINITY, hits, buffer.capacity()),
+        hits.error(),
+        request.limits(),
+        "the search");
+    long count = hits.outputs().get(ValueLayout.JAVA_LONG, 0);
+    // More rows may have come since the question for the size.
+    Vectors.checkBuffer(buffer, spec, count);
+    buffer.setCount((int) count);
+    buffer.setPath(SearchPath.SCAN);
   }
 
-  private int search(SearchRequest request, NativeFilter filter, HitSegments hits, int capacity) {
+  private int search(
+      SearchRequest request, NativeFilter filter, float radius, HitSegments hits, int capacity) {
     MemorySegment query = request.query();
     if (!query.isNative()) {
       MemorySegment.copy(query, 0, oneVector, 0, oneVector.byteSize());
       query = oneVector;
     }
+    Limits limits = request.limits();
     return PanvecSqlitevec.panvec_sqlitevec_search(
         handle,
         query,
         request.k(),
-        filter.ids(),
-        filter.idCount(),
-        filter.bitmap(),
-        filter.firstId(),
-        filter.words(),
+        radius,
+        filter.steps(),
+        filter.count(),
+        limits.flag(),
+        limits.nanosLeft(),
         hits.ids(),
         hits.distances(),
         capacity,
         hits.outputs(),
         hits.error(),
         HitSegments.ERROR_BYTES);
+  }
+
+  private void check(int status, Limits limits, String what) {
+    NativeStatus.check(status, error, limits, what);
   }
 
   private void check(int status) {

@@ -1,27 +1,41 @@
 package io.github.panvec.sqlitevec;
 
 import io.github.panvec.Capabilities;
+import io.github.panvec.DuplicateIdException;
+import io.github.panvec.IdFilter;
 import io.github.panvec.IndexIoException;
 import io.github.panvec.IndexSpec;
 import io.github.panvec.IndexStats;
 import io.github.panvec.InvalidVectorException;
+import io.github.panvec.Limits;
+import io.github.panvec.ProgressListener;
+import io.github.panvec.RangeResult;
 import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
+import io.github.panvec.WriteOptions;
 import io.github.panvec.spi.Vectors;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,6 +44,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class SqliteVecIndex implements VectorIndex {
   private static final Capabilities CAPABILITIES = new SqliteVecBackend().capabilities();
+
+  /** The calls, for messages. */
+  private static final String SEARCH = "the search";
+
+  private static final String COMPACTION = "the compaction";
 
   private final IndexSpec spec;
   private final @Nullable Path file;
@@ -78,31 +97,58 @@ final class SqliteVecIndex implements VectorIndex {
 
   @Override
   public long size() {
-    SqliteVecConnection reader = connections.acquireReader();
-    try {
-      return reader.size();
-    } finally {
-      connections.releaseReader(reader);
-    }
+    return read(SqliteVecConnection::size);
   }
 
   @Override
   public boolean contains(long id) {
-    SqliteVecConnection reader = connections.acquireReader();
+    return read(reader -> reader.contains(id));
+  }
+
+  @Override
+  public Optional<float[]> get(long id) {
+    return read(reader -> Optional.ofNullable(reader.get(id)));
+  }
+
+  @Override
+  public List<Optional<float[]>> getAll(long... ids) {
+    return read(
+        reader ->
+            ofOneState(
+                reader,
+                () -> {
+                  List<Optional<float[]>> rows = new ArrayList<>(ids.length);
+                  for (long id : ids) {
+                    rows.add(Optional.ofNullable(reader.get(id)));
+                  }
+                  return List.copyOf(rows);
+                }));
+  }
+
+  @Override
+  public long[] ids() {
+    return read(reader -> ofOneState(reader, () -> reader.ids(Limits.NONE)));
+  }
+
+  private <T> T read(Function<SqliteVecConnection, T> reading) {
+    return read(Limits.NONE, "reading", reading);
+  }
+
+  private <T> T read(Limits limits, String what, Function<SqliteVecConnection, T> reading) {
+    SqliteVecConnection reader = connections.acquireReader(limits, what);
     try {
-      return reader.contains(id);
+      return reading.apply(reader);
     } finally {
       connections.releaseReader(reader);
     }
   }
 
-  @Override
-  public Optional<float[]> get(long id) {
-    SqliteVecConnection reader = connections.acquireReader();
+  private static <T> T ofOneState(SqliteVecConnection reader, Supplier<T> reading) {
+    reader.beginRead();
     try {
-      return Optional.ofNullable(reader.get(id));
+      return reading.get();
     } finally {
-      connections.releaseReader(reader);
+      reader.endRead();
     }
   }
 
@@ -118,7 +164,7 @@ final class SqliteVecIndex implements VectorIndex {
 
   private void write(long id, float[] vector, boolean replace) {
     Vectors.checkDimension("vector", vector.length, dimension);
-    SqliteVecConnection writer = connections.acquireWriter();
+    SqliteVecConnection writer = connections.acquireWriter(Limits.NONE, "writing");
     try {
       writer.add(id, vector, replace);
     } finally {
@@ -127,26 +173,69 @@ final class SqliteVecIndex implements VectorIndex {
   }
 
   @Override
-  public void addAll(long[] ids, float[] vectors) {
-    addAll(MemorySegment.ofArray(ids), MemorySegment.ofArray(vectors));
+  public void addAll(MemorySegment ids, MemorySegment vectors, WriteOptions options) {
+    writeAll(ids, vectors, false, options);
   }
 
   @Override
-  public void addAll(MemorySegment ids, MemorySegment vectors) {
+  public void upsertAll(MemorySegment ids, MemorySegment vectors, WriteOptions options) {
+    writeAll(ids, vectors, true, options);
+  }
+
+  private void writeAll(
+      MemorySegment ids, MemorySegment vectors, boolean replace, WriteOptions options) {
+    String what = replace ? "upserting the batch" : "adding the batch";
     long count = Vectors.checkBatch(ids, vectors, dimension);
-    SqliteVecConnection writer = connections.acquireWriter();
+    Limits limits = options.limits();
+    limits.check(what);
+    if (replace && count > 1) {
+      // The database would take the second row for a replacement of the first.
+      requireDistinct(ids.toArray(ValueLayout.JAVA_LONG_UNALIGNED));
+    }
+    ProgressListener listener = options.listener();
+    SqliteVecConnection writer = connections.acquireWriter(limits, what);
     try {
-      writer.addAll(ids, vectors, count);
+      writer.addAll(
+          ids,
+          vectors,
+          count,
+          replace,
+          limits,
+          listener == null ? null : done -> tell(listener, done, count),
+          what);
     } finally {
       connections.releaseWriter();
     }
   }
 
+  private void tell(ProgressListener listener, long done, long total) {
+    connections.host(ConnectionPool.Guest.LISTENER, () -> listener.progress(done, total));
+  }
+
+  private static void requireDistinct(long[] ids) {
+    long[] sorted = ids.clone();
+    Arrays.sort(sorted);
+    for (int i = 1; i < sorted.length; i++) {
+      if (sorted[i] == sorted[i - 1]) {
+        throw firstDuplicate(ids);
+      }
+    }
+  }
+
+  private static DuplicateIdException firstDuplicate(long[] ids) {
+    Set<Long> seen = new HashSet<>();
+    int row = 0;
+    while (seen.add(ids[row])) {
+      row++;
+    }
+    return new DuplicateIdException(ids[row], row);
+  }
+
   @Override
-  public boolean remove(long id) {
-    SqliteVecConnection writer = connections.acquireWriter();
+  public int removeAll(long... ids) {
+    SqliteVecConnection writer = connections.acquireWriter(Limits.NONE, "removing");
     try {
-      return writer.remove(id);
+      return writer.removeAll(ids);
     } finally {
       connections.releaseWriter();
     }
@@ -154,13 +243,12 @@ final class SqliteVecIndex implements VectorIndex {
 
   @Override
   public SearchResult search(SearchRequest request) {
+    return search(request, Float.POSITIVE_INFINITY);
+  }
+
+  private SearchResult search(SearchRequest request, float radius) {
     Vectors.checkRequest(request, 1, spec, CAPABILITIES.maxK());
-    SqliteVecConnection reader = connections.acquireReader();
-    try {
-      return reader.search(request);
-    } finally {
-      connections.releaseReader(reader);
-    }
+    return searching(request, (reader, filter) -> reader.search(request, filter, radius));
   }
 
   @Override
@@ -168,70 +256,210 @@ final class SqliteVecIndex implements VectorIndex {
     Objects.requireNonNull(buffer, "buffer");
     Vectors.checkRequest(request, 1, spec, CAPABILITIES.maxK());
     Vectors.checkBuffer(buffer, spec, 1);
-    SqliteVecConnection reader = connections.acquireReader();
+    if (request.idFilter() != null) {
+      searching(
+          request,
+          (reader, filter) -> {
+            reader.search(request, filter, buffer);
+            return buffer;
+          });
+      return;
+    }
+    // Without garbage.
+    request.limits().check(SEARCH);
+    SqliteVecConnection reader = connections.acquireReader(request.limits(), SEARCH);
     try {
-      reader.search(request, buffer);
+      reader.search(request, NativeFilter.NONE, buffer);
     } finally {
       connections.releaseReader(reader);
     }
   }
 
-  /** One after another, on one connection. */
+  /** By the same native search that knows when the rest is too far away, or by a scan. */
+  @Override
+  public RangeResult searchRange(SearchRequest request, float radius) {
+    Vectors.checkRadius(radius, spec.metric());
+    return RangeResult.within(radius, search(request, radius), request.k(), false);
+  }
+
+  /** One after another, on one connection, in one state of the database. */
   @Override
   public List<SearchResult> searchAll(SearchRequest request) {
     int count = Vectors.countQueries(request.query(), spec);
     Vectors.checkRequest(request, count, spec, CAPABILITIES.maxK());
+    return searching(
+        request,
+        (reader, filter) -> {
+          // With a predicate it is one state already.
+          return NativeFilter.needsJava(request.idFilter())
+              ? searchEach(reader, filter, request, count)
+              : ofOneState(reader, () -> searchEach(reader, filter, request, count));
+        });
+  }
+
+  private List<SearchResult> searchEach(
+      SqliteVecConnection reader, NativeFilter filter, SearchRequest request, int count) {
     long rowBytes = (long) dimension * Float.BYTES;
     List<SearchResult> results = new ArrayList<>(count);
-    SqliteVecConnection reader = connections.acquireReader();
-    try {
-      for (int i = 0; i < count; i++) {
-        try {
-          results.add(
-              reader.search(request.query(request.query().asSlice(i * rowBytes, rowBytes))));
-        } catch (InvalidVectorException invalid) {
-          throw new InvalidVectorException("query " + i + " of the batch: " + invalid.getMessage());
-        }
+    for (int i = 0; i < count; i++) {
+      MemorySegment query = request.query().asSlice(i * rowBytes, rowBytes);
+      try {
+        results.add(reader.search(request.query(query), filter, Float.POSITIVE_INFINITY));
+      } catch (InvalidVectorException invalid) {
+        throw new InvalidVectorException("query " + i + " of the batch: " + invalid.getMessage());
       }
-      return List.copyOf(results);
+    }
+    return List.copyOf(results);
+  }
+
+  /** Runs with the filter of {@code request}, on a connection that sees what it was made for. */
+  private <T> T searching(
+      SearchRequest request, BiFunction<SqliteVecConnection, NativeFilter, T> search) {
+    Limits limits = request.limits();
+    limits.check(SEARCH);
+    IdFilter filter = request.idFilter();
+    PreparedFilter prepared =
+        filter instanceof PreparedFilter given && given.isOf(this)
+            ? given
+            : NativeFilter.needsJava(filter) ? new PreparedFilter(this, filter) : null;
+    SqliteVecConnection reader = connections.acquireReader(limits, SEARCH);
+    try {
+      if (prepared != null && prepared.verdicts() != null) {
+        return searching(reader, prepared.verdicts(), limits, search);
+      }
+      if (prepared != null) {
+        return search.apply(reader, prepared.copy());
+      }
+      try (Arena scratch = Arena.ofConfined()) {
+        return search.apply(reader, NativeFilter.of(filter, scratch));
+      }
     } finally {
       connections.releaseReader(reader);
     }
+  }
+
+  /**
+   * Asks a predicate about the rows of one state of the database, as far as it has not been asked
+   * before, and searches in that state.
+   */
+  private <T> T searching(
+      SqliteVecConnection reader,
+      Verdicts verdicts,
+      Limits limits,
+      BiFunction<SqliteVecConnection, NativeFilter, T> search) {
+    return ofOneState(
+        reader,
+        () -> {
+          long[] unknown = reader.idsBesides(verdicts.state().known(), limits);
+          if (unknown.length > 0) {
+            connections.host(ConnectionPool.Guest.PREDICATE, () -> verdicts.learn(unknown, limits));
+          }
+          if (verdicts.isBloated(reader.size())) {
+            verdicts.retain(reader.ids(limits));
+          }
+          try (Arena scratch = Arena.ofConfined()) {
+            long[] accepted = verdicts.state().accepted();
+            return search.apply(reader, NativeFilter.ofSorted(accepted, false, scratch));
+          }
+        });
+  }
+
+  @Override
+  public IdFilter prepare(IdFilter filter) {
+    Objects.requireNonNull(filter, "filter");
+    if (filter instanceof PreparedFilter already && already.isOf(this)) {
+      return already;
+    }
+    PreparedFilter prepared = new PreparedFilter(this, filter);
+    read(
+        reader -> {
+          if (prepared.verdicts() != null) {
+            searching(reader, prepared.verdicts(), Limits.NONE, (same, accepted) -> same);
+          }
+          return prepared;
+        });
+    return prepared;
   }
 
   /** A database learns nothing. */
   @Override
-  public boolean train(MemorySegment sample) {
+  public boolean train(MemorySegment sample, WriteOptions options) {
     Vectors.countRows("sample", sample, dimension);
-    connections.acquireWriter();
+    options.limits().check("training");
+    connections.acquireWriter(options.limits(), "training");
     connections.releaseWriter();
     return false;
   }
 
-  /** {@code nativeBytes} counts the caches of connections that nobody uses at the moment. */
+  /**
+   * Gives the pages of removed rows back, to the file system where the index is a file. Rows of
+   * chunks that have lost some move to new chunks, or rows of pages that have lost some move
+   * together; then the last pages move to the places that became free, and the file is cut. All of
+   * it in transactions of some milliseconds, between which other writers of this and other
+   * processes have their turn; readers, in whatever process, never wait over a file, and between
+   * two slices in memory. It needs no second copy of the index: the write-ahead log grows by up to
+   * some 64 MiB. A search of another process that goes on for more than a second may put off the
+   * cut to a later write or to {@link #close()}. What was done before it ends early stays done.
+   */
+  @Override
+  public void compact(WriteOptions options) {
+    Limits limits = options.limits();
+    limits.check(COMPACTION);
+    ProgressListener listener = options.listener();
+    long total = read(limits, COMPACTION, SqliteVecConnection::size);
+    long done = 0;
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment state = scratch.allocate(ValueLayout.JAVA_LONG, 3);
+      MemorySegment finished = scratch.allocate(ValueLayout.JAVA_INT);
+      while (finished.get(ValueLayout.JAVA_INT, 0) == 0) {
+        SqliteVecConnection writer = connections.acquireWriter(limits, COMPACTION);
+        try {
+          done = Math.min(total, done + writer.compact(state, finished, limits));
+        } finally {
+          connections.releaseWriter();
+        }
+        if (listener != null && done < total) {
+          listener.progress(done, total);
+        }
+      }
+    }
+    if (listener != null) {
+      listener.progress(total, total);
+    }
+  }
+
+  /**
+   * {@code nativeBytes} counts the caches of connections that nobody uses at the moment. A file is
+   * open {@code fileDescriptors} times at most now: twice by each connection, for the database and
+   * its log, once for the memory that connections share, and once more since a connection was
+   * opened. With all {@code readers} open that is 2 readers + 4.
+   */
   @Override
   public IndexStats stats() {
     long size;
-    SqliteVecConnection.Memory memory;
-    SqliteVecConnection reader = connections.acquireReader();
+    SqliteVecConnection.Usage usage;
+    SqliteVecConnection reader = connections.acquireReader(Limits.NONE, "measuring");
     try {
       size = reader.size();
-      memory = reader.memory();
+      usage = reader.usage();
     } finally {
       connections.releaseReader(reader);
     }
     AtomicLong caches = new AtomicLong();
-    connections.forEachIdle(idle -> caches.addAndGet(idle.memory().cacheBytes()));
+    connections.forEachIdle(idle -> caches.addAndGet(idle.usage().cacheBytes()));
     Map<String, Object> details = new LinkedHashMap<>();
     details.put("sqliteVersion", SqliteVecLibrary.sqliteVersion());
-    details.put("databaseBytes", memory.databaseBytes());
+    details.put("databaseBytes", usage.databaseBytes());
+    details.put("freeBytes", usage.freeBytes());
     details.put("journalMode", file == null ? "memory" : "wal");
+    int openReaders = connections.openReaders();
+    details.put("fileDescriptors", file == null ? 0 : 2 * (1 + openReaders) + 2);
     if (file != null) {
       details.put("path", file.toString());
-      details.put("openReaders", connections.openReaders());
+      details.put("openReaders", openReaders);
     }
     return new IndexStats(
-        size, 0, Math.max(caches.get(), memory.cacheBytes()), diskBytes(), details);
+        size, usage.deadRows(), Math.max(caches.get(), usage.cacheBytes()), diskBytes(), details);
   }
 
   /**

@@ -1,6 +1,7 @@
 package io.github.panvec.sqlitevec;
 
 import io.github.panvec.Availability;
+import io.github.panvec.Limits;
 import io.github.panvec.Metric;
 import io.github.panvec.VectorIndex;
 import java.io.BufferedReader;
@@ -54,6 +55,8 @@ final class Programs {
       try (SqliteVecConnection connection =
           SqliteVecConnection.openWriter(Rows.spec(Metric.L2, DIMENSION), arguments[0], 0)) {
         connection.inTransaction(
+            Limits.NONE,
+            "writing",
             () -> {
               System.out.println("locked");
               try {

@@ -3,6 +3,7 @@ package io.github.panvec.sqlitevec;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.panvec.Limits;
 import io.github.panvec.Metric;
 import io.github.panvec.Panvec;
 import io.github.panvec.SearchBuffer;
@@ -138,6 +139,8 @@ class SqliteVecConcurrencyTest {
       try (SqliteVecConnection writing =
           SqliteVecConnection.openWriter(Rows.spec(Metric.L2, DIMENSION), file.toString(), 0)) {
         writing.inTransaction(
+            Limits.NONE,
+            "writing",
             () -> {
               writing.add(2, new float[DIMENSION], false);
               assertThat(reading.search(new float[DIMENSION], 5).ids()).containsExactly(1);

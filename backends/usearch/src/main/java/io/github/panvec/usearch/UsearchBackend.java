@@ -66,7 +66,8 @@ public final class UsearchBackend implements VectorBackend {
               Runtime.getRuntime().availableProcessors(),
               1,
               1024,
-              "threads that may link a batch, or search for one, together"));
+              "threads that may link a batch, or search for one, together"),
+          ManagedIndex.COMPACT_AT);
 
   /** For {@link java.util.ServiceLoader}. */
   public UsearchBackend() {}
@@ -122,17 +123,21 @@ public final class UsearchBackend implements VectorBackend {
   public VectorIndex create(IndexSpec spec) {
     UsearchLibrary.INSTANCE.require();
     Object refineFactor = spec.parameters().getOrDefault("refineFactor", 1L);
-    UsearchSlotIndex slots =
-        new UsearchSlotIndex(
-            spec.metric(),
-            spec.dimension(),
-            QUANTIZATIONS.indexOf(spec.parameters().get(QUANTIZATION)),
-            integer(spec, "m"),
-            integer(spec, "efConstruction"),
-            integer(spec, "efSearch"),
-            Math.toIntExact((Long) refineFactor),
-            keepsVectors(spec));
-    return new ManagedIndex(spec, capabilities(spec), slots, integer(spec, "threads"));
+    return new ManagedIndex(
+        spec,
+        capabilities(spec),
+        () ->
+            new UsearchSlotIndex(
+                spec.metric(),
+                spec.dimension(),
+                QUANTIZATIONS.indexOf(spec.parameters().get(QUANTIZATION)),
+                integer(spec, "m"),
+                integer(spec, "efConstruction"),
+                integer(spec, "efSearch"),
+                Math.toIntExact((Long) refineFactor),
+                keepsVectors(spec)),
+        integer(spec, "threads"),
+        integer(spec, ManagedIndex.COMPACT_AT.name()));
   }
 
   private static int integer(IndexSpec spec, String name) {

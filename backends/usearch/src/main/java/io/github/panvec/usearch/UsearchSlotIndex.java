@@ -13,11 +13,13 @@ import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_res
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_row;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_search;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_stage;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_stage_from;
 
 import io.github.panvec.Metric;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.bindings.usearch.PanvecUsearch;
 import io.github.panvec.engine.NativeSlotIndex;
+import io.github.panvec.engine.SearchCost;
 import io.github.panvec.engine.SlotView;
 import io.github.panvec.spi.HitSegments;
 import java.lang.foreign.MemorySegment;
@@ -86,6 +88,12 @@ final class UsearchSlotIndex extends NativeSlotIndex {
   }
 
   @Override
+  protected int stageFrom(
+      long firstSlot, MemorySegment source, MemorySegment slots, long count, MemorySegment error) {
+    return panvec_usearch_stage_from(handle(), firstSlot, source, slots, count, error, ERROR_BYTES);
+  }
+
+  @Override
   protected int link(
       long firstSlot,
       long count,
@@ -117,6 +125,8 @@ final class UsearchSlotIndex extends NativeSlotIndex {
         k,
         request.efSearchOr(efSearch),
         request.refineFactorOr(refineFactor),
+        request.limits().flag(),
+        request.limits().nanosLeft(),
         hits.ids(),
         hits.distances(),
         count,
@@ -180,6 +190,12 @@ final class UsearchSlotIndex extends NativeSlotIndex {
   @Override
   protected int row(long slot, MemorySegment row, MemorySegment error) {
     return panvec_usearch_row(handle(), slot, row, error, ERROR_BYTES);
+  }
+
+  @Override
+  public double searchCost(long candidates, long slotCount, int k, SearchRequest request) {
+    int kept = Math.max(request.efSearchOr(efSearch), k);
+    return SearchCost.ofGraph(kept, candidates, slotCount);
   }
 
   @Override

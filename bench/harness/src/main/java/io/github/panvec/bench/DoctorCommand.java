@@ -3,8 +3,10 @@ package io.github.panvec.bench;
 import io.github.panvec.Panvec;
 import io.github.panvec.UnknownBackendException;
 import io.github.panvec.bench.doctor.Diagnosis;
+import io.github.panvec.bench.doctor.PostMortem;
 import io.github.panvec.spi.VectorBackend;
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -21,9 +23,16 @@ import picocli.CommandLine.Option;
       "Check that every backend loads and answers.",
       "Each one runs in a JVM of its own with a time limit, so that a crash or a hang of one says"
           + " nothing about the others: create, train, add, search, compare with a brute force,"
-          + " remove, close, for every type of index under every metric."
+          + " remove, close, for every type of index under every metric.",
+      "With --post-mortem, print from a flight file who was inside which call when a JVM died."
     },
-    footer = {"", "The exit code is 0 only when all backends are well."})
+    footer = {
+      "",
+      "The exit code is 0 only when all backends are well; with --post-mortem when the file could be"
+          + " read, whatever it says.",
+      "A JVM writes a flight file with -Dpanvec.flight=FILE; %%p in FILE is the number of its"
+          + " process."
+    })
 final class DoctorCommand implements Callable<Integer> {
   private final PrintWriter out;
   private final Progress progress;
@@ -42,6 +51,21 @@ final class DoctorCommand implements Callable<Integer> {
       description = "How long a backend may take. Default: ${DEFAULT-VALUE}.")
   private double timeout;
 
+  @Option(
+      names = "--post-mortem",
+      paramLabel = "FILE",
+      description = "Read this flight file instead, and check nothing.")
+  private @Nullable Path flightFile;
+
+  @Option(
+      names = "--calls",
+      paramLabel = "N",
+      defaultValue = "20",
+      description =
+          "With --post-mortem, how many of the last calls that had ended to print. Default:"
+              + " ${DEFAULT-VALUE}.")
+  private int calls;
+
   DoctorCommand(PrintWriter out, Progress progress) {
     this.out = out;
     this.progress = progress;
@@ -49,6 +73,16 @@ final class DoctorCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    if (calls < 0) {
+      throw new InputException("--calls must be at least 0, not " + calls);
+    }
+    if (flightFile != null) {
+      if (names != null) {
+        throw new InputException("--post-mortem reads a file; it takes no --backend");
+      }
+      PostMortem.of(flightFile).print(out, calls);
+      return 0;
+    }
     if (!(timeout > 0 && timeout <= 3600)) {
       throw new InputException(
           "--timeout must be above 0 and at most 3600 seconds, not " + timeout);

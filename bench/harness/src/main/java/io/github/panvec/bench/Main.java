@@ -78,6 +78,8 @@ public final class Main implements Runnable {
             .addSubcommand(new EvalCommand(out, progress))
             .addSubcommand(new DoctorCommand(out, progress))
             .addSubcommand(new ConformanceCommand(out, progress))
+            .addSubcommand(new SoakCommand(out, progress))
+            .addSubcommand(new FilterPathsCommand(out))
             .addSubcommand(new TestCommand())
             .setOut(out)
             .setErr(err)
@@ -100,7 +102,7 @@ public final class Main implements Runnable {
   @Override
   public void run() {
     throw new CommandLine.ParameterException(
-        spec.commandLine(), "Say what to do: eval, doctor, conformance or test");
+        spec.commandLine(), "Say what to do: eval, doctor, conformance, soak or test");
   }
 
   private int report(Exception thrown, Progress progress) {

@@ -1,4 +1,6 @@
-/** The {@code panvec} command: {@code eval} and {@code doctor}. */
+/**
+ * The {@code panvec} command: {@code eval}, {@code doctor}, {@code conformance} and {@code soak}.
+ */
 @NullMarked
 package io.github.panvec.bench;
 

@@ -73,6 +73,7 @@ class MainTest {
     "eval --help",
     "doctor --help",
     "conformance --help",
+    "soak --help",
     "test --help",
     "--version"
   })
@@ -88,6 +89,8 @@ class MainTest {
     assertThat(err).contains("Did you mean eval?").doesNotContain("\tat ");
     assertThat(run("conformence")).isEqualTo(2);
     assertThat(err).contains("Did you mean conformance");
+    assertThat(run("soke")).isEqualTo(2);
+    assertThat(err).contains("Did you mean soak");
     assertThat(run()).isEqualTo(2);
     assertThat(run("eval", "--nonsense")).isEqualTo(2);
     assertThat(run("eval", "--k", "many")).isEqualTo(2);
@@ -415,5 +418,17 @@ class MainTest {
         .containsPattern("toy +FAILED")
         .contains(complaint, "1 of 2 backends are well")
         .containsPattern("toy-exact +ok");
+  }
+
+  @Test
+  void doctorRefusesWhatIsNoFlightFileInOneLine() throws IOException {
+    Path file = Files.writeString(folder.resolve("other"), "of another kind");
+
+    assertThat(run("doctor", "--post-mortem", file.toString())).isEqualTo(2);
+    assertThat(err).isEqualTo("panvec: " + file + " is no flight file\n");
+    assertThat(out).isEmpty();
+    assertThat(run("doctor", "--post-mortem", folder.resolve("none").toString())).isEqualTo(2);
+    assertThat(run("doctor", "--post-mortem", file.toString(), "--calls", "-1")).isEqualTo(2);
+    assertThat(run("doctor", "--post-mortem", file.toString(), "--backend", "toy")).isEqualTo(2);
   }
 }

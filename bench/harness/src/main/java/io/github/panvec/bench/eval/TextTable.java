@@ -8,7 +8,7 @@ import java.util.List;
  * Columns of text, as wide as their widest cell; the first columns to the left, numbers to the
  * right.
  */
-final class TextTable {
+public final class TextTable {
   private final int leftColumns;
   private final List<String[]> rows = new ArrayList<>();
 
@@ -16,13 +16,13 @@ final class TextTable {
    * @param leftColumns how many columns at the start are aligned to the left
    * @param header one word per column
    */
-  TextTable(int leftColumns, String... header) {
+  public TextTable(int leftColumns, String... header) {
     this.leftColumns = leftColumns;
     rows.add(header);
   }
 
   /** A row; its last cell may be a remark that runs over the columns that follow. */
-  void row(String... cells) {
+  public void row(String... cells) {
     rows.add(cells);
   }
 

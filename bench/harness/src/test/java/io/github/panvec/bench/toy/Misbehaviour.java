@@ -26,7 +26,7 @@ public final class Misbehaviour {
     }
   }
 
-  static void writeThroughBadAddress() {
+  public static void writeThroughBadAddress() {
     MemorySegment.ofAddress(16).reinterpret(8).set(ValueLayout.JAVA_LONG, 0, 1L);
   }
 

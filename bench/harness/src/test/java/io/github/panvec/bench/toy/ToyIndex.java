@@ -10,9 +10,12 @@ import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
+import io.github.panvec.VectorIndexException;
+import io.github.panvec.WriteOptions;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -28,13 +31,18 @@ import java.util.PriorityQueue;
  * <p>The property {@code panvec.toy} makes it do wrong, of {@code toy} or of the type of {@code
  * toy-kinds} that follows a colon: {@code wrong} (a hit that is none), {@code exact-bits} (an exact
  * distance is off by its last bit), {@code filter} (a filtered search returns what does not match),
- * {@code bits} (an approximate distance is off by its last bit).
+ * {@code bits} (an approximate distance is off by its last bit), {@code removed} (an approximate
+ * search finds what was removed), {@code lost} (the first row of each batch is not added), {@code
+ * full} (there is room for 1,005 rows).
+ *
+ * <p>Thread-safe: one call at a time.
  */
 final class ToyIndex implements VectorIndex {
   private final IndexSpec spec;
   private final Capabilities capabilities;
   private final String flaw;
   private final Map<Long, float[]> rows = new LinkedHashMap<>();
+  private final Map<Long, float[]> undead = new LinkedHashMap<>();
   private volatile boolean closed;
 
   private record Candidate(long id, double distance) {
@@ -77,62 +85,77 @@ final class ToyIndex implements VectorIndex {
   }
 
   @Override
-  public long size() {
+  public synchronized long size() {
     requireOpen();
     return rows.size();
   }
 
   @Override
-  public boolean contains(long id) {
+  public synchronized boolean contains(long id) {
     requireOpen();
     return rows.containsKey(id);
   }
 
   @Override
-  public Optional<float[]> get(long id) {
+  public synchronized Optional<float[]> get(long id) {
     requireOpen();
     requireVectors();
     return Optional.ofNullable(rows.get(id)).map(float[]::clone);
   }
 
   @Override
-  public void add(long id, float[] vector) {
-    addAll(new long[] {id}, vector);
+  public synchronized List<Optional<float[]>> getAll(long... ids) {
+    return Arrays.stream(ids).mapToObj(this::get).toList();
   }
 
   @Override
-  public void addAll(long[] ids, float[] vectors) {
-    addAll(MemorySegment.ofArray(ids), MemorySegment.ofArray(vectors));
-  }
-
-  @Override
-  public void addAll(MemorySegment ids, MemorySegment vectors) {
+  public synchronized long[] ids() {
     requireOpen();
-    int dimension = spec.dimension();
+    return rows.keySet().stream().mapToLong(Long::longValue).sorted().toArray();
+  }
+
+  @Override
+  public synchronized void addAll(MemorySegment ids, MemorySegment vectors, WriteOptions options) {
     for (int i = 0; i < ids.byteSize() / 8; i++) {
-      float[] row =
-          vectors.asSlice(4L * i * dimension, 4L * dimension).toArray(ValueLayout.JAVA_FLOAT);
       long id = ids.getAtIndex(ValueLayout.JAVA_LONG, i);
-      if (rows.put(id, stored(row)) != null) {
+      if (contains(id)) {
         throw new DuplicateIdException(id, i);
       }
+    }
+    upsertAll(ids, vectors, options);
+  }
+
+  @Override
+  public synchronized void upsertAll(
+      MemorySegment ids, MemorySegment vectors, WriteOptions options) {
+    requireOpen();
+    if (flaw.equals("full") && rows.size() >= 1005) {
+      throw new VectorIndexException("full on purpose");
+    }
+    int dimension = spec.dimension();
+    for (int i = flaw.equals("lost") ? 1 : 0; i < ids.byteSize() / 8; i++) {
+      float[] row =
+          vectors.asSlice(4L * i * dimension, 4L * dimension).toArray(ValueLayout.JAVA_FLOAT);
+      rows.put(ids.getAtIndex(ValueLayout.JAVA_LONG, i), stored(row));
     }
   }
 
   @Override
-  public void upsert(long id, float[] vector) {
+  public synchronized int removeAll(long... ids) {
     requireOpen();
-    rows.put(id, stored(vector));
+    int removed = 0;
+    for (long id : ids) {
+      float[] row = rows.remove(id);
+      removed += row == null ? 0 : 1;
+      if (row != null && flaw.equals("removed")) {
+        undead.put(id, row);
+      }
+    }
+    return removed;
   }
 
   @Override
-  public boolean remove(long id) {
-    requireOpen();
-    return rows.remove(id) != null;
-  }
-
-  @Override
-  public SearchResult search(SearchRequest request) {
+  public synchronized SearchResult search(SearchRequest request) {
     requireOpen();
     if (request.isExact()) {
       requireVectors();
@@ -147,7 +170,12 @@ final class ToyIndex implements VectorIndex {
       wanted *= request.refineFactorOr(4);
     }
     PriorityQueue<Candidate> best = new PriorityQueue<>(Candidate.NEAREST.reversed());
-    for (Map.Entry<Long, float[]> row : rows.entrySet()) {
+    Map<Long, float[]> candidates = rows;
+    if (!exact && !undead.isEmpty()) {
+      candidates = new LinkedHashMap<>(undead);
+      candidates.putAll(rows);
+    }
+    for (Map.Entry<Long, float[]> row : candidates.entrySet()) {
       long id = row.getKey();
       boolean seen = Math.floorMod(id * 0x9E3779B97F4A7C15L >>> 20, 1_000) >= overlooked;
       if (seen && (filter == null || filter.test(id))) {
@@ -255,12 +283,17 @@ final class ToyIndex implements VectorIndex {
   }
 
   @Override
-  public boolean train(MemorySegment sample) {
+  public boolean train(MemorySegment sample, WriteOptions options) {
     return false;
   }
 
   @Override
-  public IndexStats stats() {
+  public void compact(WriteOptions options) {
+    requireOpen();
+  }
+
+  @Override
+  public synchronized IndexStats stats() {
     requireOpen();
     long bytesPerComponent = (capabilities.codesOnly() ? 0 : 4) + (hasCodes() ? 1 : 0);
     Map<String, Object> details =
@@ -282,7 +315,7 @@ final class ToyIndex implements VectorIndex {
   }
 
   @Override
-  public void close() {
+  public synchronized void close() {
     closed = true;
   }
 }

@@ -67,10 +67,10 @@ public class PanvecFaiss {
     public static final AddressLayout C_POINTER = ValueLayout.ADDRESS
             .withTargetLayout(MemoryLayout.sequenceLayout(java.lang.Long.MAX_VALUE, JAVA_BYTE));
     public static final ValueLayout.OfLong C_LONG = ValueLayout.JAVA_LONG;
-    private static final int PANVEC_ABI_VERSION = (int)1L;
+    private static final int PANVEC_ABI_VERSION = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define PANVEC_ABI_VERSION 1
+     * #define PANVEC_ABI_VERSION 2
      * }
      */
     public static int PANVEC_ABI_VERSION() {
@@ -192,6 +192,15 @@ public class PanvecFaiss {
      */
     public static int PANVEC_NATIVE() {
         return PANVEC_NATIVE;
+    }
+    private static final int PANVEC_STOPPED = (int)13L;
+    /**
+     * {@snippet lang=c :
+     * #define PANVEC_STOPPED 13
+     * }
+     */
+    public static int PANVEC_STOPPED() {
+        return PANVEC_STOPPED;
     }
     private static final int PANVEC_L2 = (int)0L;
     /**
@@ -910,6 +919,72 @@ public class PanvecFaiss {
         }
     }
 
+    private static class panvec_faiss_stage_from {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecFaiss.C_INT,
+            PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_LONG,
+            PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_LONG,
+            PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_INT
+        );
+
+        public static final MemorySegment ADDR = PanvecFaiss.findOrThrow("panvec_faiss_stage_from");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_stage_from(panvec_faiss *index, int64_t first_slot, const panvec_faiss *source, const int32_t *slots, int64_t count, char *error, int32_t error_capacity)
+     * }
+     */
+    public static FunctionDescriptor panvec_faiss_stage_from$descriptor() {
+        return panvec_faiss_stage_from.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_stage_from(panvec_faiss *index, int64_t first_slot, const panvec_faiss *source, const int32_t *slots, int64_t count, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MethodHandle panvec_faiss_stage_from$handle() {
+        return panvec_faiss_stage_from.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_stage_from(panvec_faiss *index, int64_t first_slot, const panvec_faiss *source, const int32_t *slots, int64_t count, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MemorySegment panvec_faiss_stage_from$address() {
+        return panvec_faiss_stage_from.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_stage_from(panvec_faiss *index, int64_t first_slot, const panvec_faiss *source, const int32_t *slots, int64_t count, char *error, int32_t error_capacity)
+     * }
+     */
+    public static int panvec_faiss_stage_from(MemorySegment index, long first_slot, MemorySegment source, MemorySegment slots, long count, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_faiss_stage_from.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_faiss_stage_from", index, first_slot, source, slots, count, error, error_capacity);
+            }
+            return (int)mh$.invokeExact(index, first_slot, source, slots, count, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class panvec_faiss_train {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             PanvecFaiss.C_INT,
@@ -919,6 +994,8 @@ public class PanvecFaiss {
             PanvecFaiss.C_POINTER,
             PanvecFaiss.C_LONG,
             PanvecFaiss.C_INT,
+            PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_LONG,
             PanvecFaiss.C_POINTER,
             PanvecFaiss.C_POINTER,
             PanvecFaiss.C_POINTER,
@@ -933,7 +1010,7 @@ public class PanvecFaiss {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t panvec_faiss_train(panvec_faiss *index, int32_t nlist, const float *sample, const int32_t *slots, int64_t sample_count, int32_t threads, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
+     * int32_t panvec_faiss_train(panvec_faiss *index, int32_t nlist, const float *sample, const int32_t *slots, int64_t sample_count, int32_t threads, const int32_t *stop, int64_t nanos_left, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
      * }
      */
     public static FunctionDescriptor panvec_faiss_train$descriptor() {
@@ -943,7 +1020,7 @@ public class PanvecFaiss {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t panvec_faiss_train(panvec_faiss *index, int32_t nlist, const float *sample, const int32_t *slots, int64_t sample_count, int32_t threads, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
+     * int32_t panvec_faiss_train(panvec_faiss *index, int32_t nlist, const float *sample, const int32_t *slots, int64_t sample_count, int32_t threads, const int32_t *stop, int64_t nanos_left, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
      * }
      */
     public static MethodHandle panvec_faiss_train$handle() {
@@ -953,7 +1030,7 @@ public class PanvecFaiss {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t panvec_faiss_train(panvec_faiss *index, int32_t nlist, const float *sample, const int32_t *slots, int64_t sample_count, int32_t threads, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
+     * int32_t panvec_faiss_train(panvec_faiss *index, int32_t nlist, const float *sample, const int32_t *slots, int64_t sample_count, int32_t threads, const int32_t *stop, int64_t nanos_left, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
      * }
      */
     public static MemorySegment panvec_faiss_train$address() {
@@ -962,16 +1039,79 @@ public class PanvecFaiss {
 
     /**
      * {@snippet lang=c :
-     * int32_t panvec_faiss_train(panvec_faiss *index, int32_t nlist, const float *sample, const int32_t *slots, int64_t sample_count, int32_t threads, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
+     * int32_t panvec_faiss_train(panvec_faiss *index, int32_t nlist, const float *sample, const int32_t *slots, int64_t sample_count, int32_t threads, const int32_t *stop, int64_t nanos_left, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
      * }
      */
-    public static int panvec_faiss_train(MemorySegment index, int nlist, MemorySegment sample, MemorySegment slots, long sample_count, int threads, MemorySegment bad_row, MemorySegment bad_component, MemorySegment error, int error_capacity) {
+    public static int panvec_faiss_train(MemorySegment index, int nlist, MemorySegment sample, MemorySegment slots, long sample_count, int threads, MemorySegment stop, long nanos_left, MemorySegment bad_row, MemorySegment bad_component, MemorySegment error, int error_capacity) {
         var mh$ = panvec_faiss_train.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("panvec_faiss_train", index, nlist, sample, slots, sample_count, threads, bad_row, bad_component, error, error_capacity);
+                traceDowncall("panvec_faiss_train", index, nlist, sample, slots, sample_count, threads, stop, nanos_left, bad_row, bad_component, error, error_capacity);
             }
-            return (int)mh$.invokeExact(index, nlist, sample, slots, sample_count, threads, bad_row, bad_component, error, error_capacity);
+            return (int)mh$.invokeExact(index, nlist, sample, slots, sample_count, threads, stop, nanos_left, bad_row, bad_component, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class panvec_faiss_train_like {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecFaiss.C_INT,
+            PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_INT
+        );
+
+        public static final MemorySegment ADDR = PanvecFaiss.findOrThrow("panvec_faiss_train_like");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_train_like(panvec_faiss *index, const panvec_faiss *source, char *error, int32_t error_capacity)
+     * }
+     */
+    public static FunctionDescriptor panvec_faiss_train_like$descriptor() {
+        return panvec_faiss_train_like.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_train_like(panvec_faiss *index, const panvec_faiss *source, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MethodHandle panvec_faiss_train_like$handle() {
+        return panvec_faiss_train_like.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_train_like(panvec_faiss *index, const panvec_faiss *source, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MemorySegment panvec_faiss_train_like$address() {
+        return panvec_faiss_train_like.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_train_like(panvec_faiss *index, const panvec_faiss *source, char *error, int32_t error_capacity)
+     * }
+     */
+    public static int panvec_faiss_train_like(MemorySegment index, MemorySegment source, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_faiss_train_like.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_faiss_train_like", index, source, error, error_capacity);
+            }
+            return (int)mh$.invokeExact(index, source, error, error_capacity);
         } catch (RuntimeException | Error ex$) {
            throw ex$;
         } catch (Throwable ex$) {
@@ -986,6 +1126,8 @@ public class PanvecFaiss {
             PanvecFaiss.C_LONG,
             PanvecFaiss.C_INT,
             PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_LONG,
+            PanvecFaiss.C_POINTER,
             PanvecFaiss.C_INT
         );
 
@@ -997,7 +1139,7 @@ public class PanvecFaiss {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t panvec_faiss_encode(panvec_faiss *index, int64_t end, int32_t threads, char *error, int32_t error_capacity)
+     * int32_t panvec_faiss_encode(panvec_faiss *index, int64_t end, int32_t threads, const int32_t *stop, int64_t nanos_left, char *error, int32_t error_capacity)
      * }
      */
     public static FunctionDescriptor panvec_faiss_encode$descriptor() {
@@ -1007,7 +1149,7 @@ public class PanvecFaiss {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t panvec_faiss_encode(panvec_faiss *index, int64_t end, int32_t threads, char *error, int32_t error_capacity)
+     * int32_t panvec_faiss_encode(panvec_faiss *index, int64_t end, int32_t threads, const int32_t *stop, int64_t nanos_left, char *error, int32_t error_capacity)
      * }
      */
     public static MethodHandle panvec_faiss_encode$handle() {
@@ -1017,7 +1159,7 @@ public class PanvecFaiss {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t panvec_faiss_encode(panvec_faiss *index, int64_t end, int32_t threads, char *error, int32_t error_capacity)
+     * int32_t panvec_faiss_encode(panvec_faiss *index, int64_t end, int32_t threads, const int32_t *stop, int64_t nanos_left, char *error, int32_t error_capacity)
      * }
      */
     public static MemorySegment panvec_faiss_encode$address() {
@@ -1026,16 +1168,16 @@ public class PanvecFaiss {
 
     /**
      * {@snippet lang=c :
-     * int32_t panvec_faiss_encode(panvec_faiss *index, int64_t end, int32_t threads, char *error, int32_t error_capacity)
+     * int32_t panvec_faiss_encode(panvec_faiss *index, int64_t end, int32_t threads, const int32_t *stop, int64_t nanos_left, char *error, int32_t error_capacity)
      * }
      */
-    public static int panvec_faiss_encode(MemorySegment index, long end, int threads, MemorySegment error, int error_capacity) {
+    public static int panvec_faiss_encode(MemorySegment index, long end, int threads, MemorySegment stop, long nanos_left, MemorySegment error, int error_capacity) {
         var mh$ = panvec_faiss_encode.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("panvec_faiss_encode", index, end, threads, error, error_capacity);
+                traceDowncall("panvec_faiss_encode", index, end, threads, stop, nanos_left, error, error_capacity);
             }
-            return (int)mh$.invokeExact(index, end, threads, error, error_capacity);
+            return (int)mh$.invokeExact(index, end, threads, stop, nanos_left, error, error_capacity);
         } catch (RuntimeException | Error ex$) {
            throw ex$;
         } catch (Throwable ex$) {
@@ -1125,6 +1267,8 @@ public class PanvecFaiss {
             PanvecFaiss.C_INT,
             PanvecFaiss.C_INT,
             PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_LONG,
+            PanvecFaiss.C_POINTER,
             PanvecFaiss.C_POINTER,
             PanvecFaiss.C_POINTER,
             PanvecFaiss.C_POINTER,
@@ -1139,7 +1283,7 @@ public class PanvecFaiss {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t panvec_faiss_search(const panvec_faiss *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef_search, int32_t nprobe, int32_t refine_factor, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
+     * int32_t panvec_faiss_search(const panvec_faiss *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef_search, int32_t nprobe, int32_t refine_factor, const int32_t *stop, int64_t nanos_left, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
      * }
      */
     public static FunctionDescriptor panvec_faiss_search$descriptor() {
@@ -1149,7 +1293,7 @@ public class PanvecFaiss {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t panvec_faiss_search(const panvec_faiss *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef_search, int32_t nprobe, int32_t refine_factor, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
+     * int32_t panvec_faiss_search(const panvec_faiss *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef_search, int32_t nprobe, int32_t refine_factor, const int32_t *stop, int64_t nanos_left, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
      * }
      */
     public static MethodHandle panvec_faiss_search$handle() {
@@ -1159,7 +1303,7 @@ public class PanvecFaiss {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t panvec_faiss_search(const panvec_faiss *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef_search, int32_t nprobe, int32_t refine_factor, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
+     * int32_t panvec_faiss_search(const panvec_faiss *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef_search, int32_t nprobe, int32_t refine_factor, const int32_t *stop, int64_t nanos_left, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
      * }
      */
     public static MemorySegment panvec_faiss_search$address() {
@@ -1168,16 +1312,16 @@ public class PanvecFaiss {
 
     /**
      * {@snippet lang=c :
-     * int32_t panvec_faiss_search(const panvec_faiss *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef_search, int32_t nprobe, int32_t refine_factor, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
+     * int32_t panvec_faiss_search(const panvec_faiss *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef_search, int32_t nprobe, int32_t refine_factor, const int32_t *stop, int64_t nanos_left, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
      * }
      */
-    public static int panvec_faiss_search(MemorySegment index, long slot_count, MemorySegment dead_pages, MemorySegment id_pages, MemorySegment filter, MemorySegment query, int k, int ef_search, int nprobe, int refine_factor, MemorySegment ids, MemorySegment distances, MemorySegment count, MemorySegment error, int error_capacity) {
+    public static int panvec_faiss_search(MemorySegment index, long slot_count, MemorySegment dead_pages, MemorySegment id_pages, MemorySegment filter, MemorySegment query, int k, int ef_search, int nprobe, int refine_factor, MemorySegment stop, long nanos_left, MemorySegment ids, MemorySegment distances, MemorySegment count, MemorySegment error, int error_capacity) {
         var mh$ = panvec_faiss_search.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("panvec_faiss_search", index, slot_count, dead_pages, id_pages, filter, query, k, ef_search, nprobe, refine_factor, ids, distances, count, error, error_capacity);
+                traceDowncall("panvec_faiss_search", index, slot_count, dead_pages, id_pages, filter, query, k, ef_search, nprobe, refine_factor, stop, nanos_left, ids, distances, count, error, error_capacity);
             }
-            return (int)mh$.invokeExact(index, slot_count, dead_pages, id_pages, filter, query, k, ef_search, nprobe, refine_factor, ids, distances, count, error, error_capacity);
+            return (int)mh$.invokeExact(index, slot_count, dead_pages, id_pages, filter, query, k, ef_search, nprobe, refine_factor, stop, nanos_left, ids, distances, count, error, error_capacity);
         } catch (RuntimeException | Error ex$) {
            throw ex$;
         } catch (Throwable ex$) {

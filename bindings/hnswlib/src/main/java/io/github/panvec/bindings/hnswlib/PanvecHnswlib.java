@@ -67,10 +67,10 @@ public class PanvecHnswlib {
     public static final AddressLayout C_POINTER = ValueLayout.ADDRESS
             .withTargetLayout(MemoryLayout.sequenceLayout(java.lang.Long.MAX_VALUE, JAVA_BYTE));
     public static final ValueLayout.OfLong C_LONG = ValueLayout.JAVA_LONG;
-    private static final int PANVEC_ABI_VERSION = (int)1L;
+    private static final int PANVEC_ABI_VERSION = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define PANVEC_ABI_VERSION 1
+     * #define PANVEC_ABI_VERSION 2
      * }
      */
     public static int PANVEC_ABI_VERSION() {
@@ -192,6 +192,15 @@ public class PanvecHnswlib {
      */
     public static int PANVEC_NATIVE() {
         return PANVEC_NATIVE;
+    }
+    private static final int PANVEC_STOPPED = (int)13L;
+    /**
+     * {@snippet lang=c :
+     * #define PANVEC_STOPPED 13
+     * }
+     */
+    public static int PANVEC_STOPPED() {
+        return PANVEC_STOPPED;
     }
     private static final int PANVEC_L2 = (int)0L;
     /**
@@ -962,6 +971,72 @@ public class PanvecHnswlib {
         }
     }
 
+    private static class panvec_hnswlib_stage_from {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecHnswlib.C_INT,
+            PanvecHnswlib.C_POINTER,
+            PanvecHnswlib.C_LONG,
+            PanvecHnswlib.C_POINTER,
+            PanvecHnswlib.C_POINTER,
+            PanvecHnswlib.C_LONG,
+            PanvecHnswlib.C_POINTER,
+            PanvecHnswlib.C_INT
+        );
+
+        public static final MemorySegment ADDR = PanvecHnswlib.findOrThrow("panvec_hnswlib_stage_from");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t panvec_hnswlib_stage_from(panvec_hnswlib *index, int64_t first_slot, const panvec_hnswlib *source, const int32_t *slots, int64_t count, char *error, int32_t error_capacity)
+     * }
+     */
+    public static FunctionDescriptor panvec_hnswlib_stage_from$descriptor() {
+        return panvec_hnswlib_stage_from.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t panvec_hnswlib_stage_from(panvec_hnswlib *index, int64_t first_slot, const panvec_hnswlib *source, const int32_t *slots, int64_t count, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MethodHandle panvec_hnswlib_stage_from$handle() {
+        return panvec_hnswlib_stage_from.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t panvec_hnswlib_stage_from(panvec_hnswlib *index, int64_t first_slot, const panvec_hnswlib *source, const int32_t *slots, int64_t count, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MemorySegment panvec_hnswlib_stage_from$address() {
+        return panvec_hnswlib_stage_from.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t panvec_hnswlib_stage_from(panvec_hnswlib *index, int64_t first_slot, const panvec_hnswlib *source, const int32_t *slots, int64_t count, char *error, int32_t error_capacity)
+     * }
+     */
+    public static int panvec_hnswlib_stage_from(MemorySegment index, long first_slot, MemorySegment source, MemorySegment slots, long count, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_hnswlib_stage_from.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_hnswlib_stage_from", index, first_slot, source, slots, count, error, error_capacity);
+            }
+            return (int)mh$.invokeExact(index, first_slot, source, slots, count, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class panvec_hnswlib_link {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             PanvecHnswlib.C_INT,
@@ -1042,6 +1117,8 @@ public class PanvecHnswlib {
             PanvecHnswlib.C_INT,
             PanvecHnswlib.C_INT,
             PanvecHnswlib.C_POINTER,
+            PanvecHnswlib.C_LONG,
+            PanvecHnswlib.C_POINTER,
             PanvecHnswlib.C_POINTER,
             PanvecHnswlib.C_POINTER,
             PanvecHnswlib.C_POINTER,
@@ -1056,7 +1133,7 @@ public class PanvecHnswlib {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t panvec_hnswlib_search(const panvec_hnswlib *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
+     * int32_t panvec_hnswlib_search(const panvec_hnswlib *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef, const int32_t *stop, int64_t nanos_left, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
      * }
      */
     public static FunctionDescriptor panvec_hnswlib_search$descriptor() {
@@ -1066,7 +1143,7 @@ public class PanvecHnswlib {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t panvec_hnswlib_search(const panvec_hnswlib *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
+     * int32_t panvec_hnswlib_search(const panvec_hnswlib *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef, const int32_t *stop, int64_t nanos_left, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
      * }
      */
     public static MethodHandle panvec_hnswlib_search$handle() {
@@ -1076,7 +1153,7 @@ public class PanvecHnswlib {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t panvec_hnswlib_search(const panvec_hnswlib *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
+     * int32_t panvec_hnswlib_search(const panvec_hnswlib *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef, const int32_t *stop, int64_t nanos_left, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
      * }
      */
     public static MemorySegment panvec_hnswlib_search$address() {
@@ -1085,16 +1162,16 @@ public class PanvecHnswlib {
 
     /**
      * {@snippet lang=c :
-     * int32_t panvec_hnswlib_search(const panvec_hnswlib *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
+     * int32_t panvec_hnswlib_search(const panvec_hnswlib *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef, const int32_t *stop, int64_t nanos_left, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
      * }
      */
-    public static int panvec_hnswlib_search(MemorySegment index, long slot_count, MemorySegment dead_pages, MemorySegment id_pages, MemorySegment filter, MemorySegment query, int k, int ef, MemorySegment ids, MemorySegment distances, MemorySegment count, MemorySegment error, int error_capacity) {
+    public static int panvec_hnswlib_search(MemorySegment index, long slot_count, MemorySegment dead_pages, MemorySegment id_pages, MemorySegment filter, MemorySegment query, int k, int ef, MemorySegment stop, long nanos_left, MemorySegment ids, MemorySegment distances, MemorySegment count, MemorySegment error, int error_capacity) {
         var mh$ = panvec_hnswlib_search.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("panvec_hnswlib_search", index, slot_count, dead_pages, id_pages, filter, query, k, ef, ids, distances, count, error, error_capacity);
+                traceDowncall("panvec_hnswlib_search", index, slot_count, dead_pages, id_pages, filter, query, k, ef, stop, nanos_left, ids, distances, count, error, error_capacity);
             }
-            return (int)mh$.invokeExact(index, slot_count, dead_pages, id_pages, filter, query, k, ef, ids, distances, count, error, error_capacity);
+            return (int)mh$.invokeExact(index, slot_count, dead_pages, id_pages, filter, query, k, ef, stop, nanos_left, ids, distances, count, error, error_capacity);
         } catch (RuntimeException | Error ex$) {
            throw ex$;
         } catch (Throwable ex$) {

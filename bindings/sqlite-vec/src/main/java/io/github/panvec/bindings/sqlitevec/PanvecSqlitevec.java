@@ -67,10 +67,10 @@ public class PanvecSqlitevec {
     public static final AddressLayout C_POINTER = ValueLayout.ADDRESS
             .withTargetLayout(MemoryLayout.sequenceLayout(java.lang.Long.MAX_VALUE, JAVA_BYTE));
     public static final ValueLayout.OfLong C_LONG = ValueLayout.JAVA_LONG;
-    private static final int PANVEC_ABI_VERSION = (int)1L;
+    private static final int PANVEC_ABI_VERSION = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define PANVEC_ABI_VERSION 1
+     * #define PANVEC_ABI_VERSION 2
      * }
      */
     public static int PANVEC_ABI_VERSION() {
@@ -193,6 +193,15 @@ public class PanvecSqlitevec {
     public static int PANVEC_NATIVE() {
         return PANVEC_NATIVE;
     }
+    private static final int PANVEC_STOPPED = (int)13L;
+    /**
+     * {@snippet lang=c :
+     * #define PANVEC_STOPPED 13
+     * }
+     */
+    public static int PANVEC_STOPPED() {
+        return PANVEC_STOPPED;
+    }
     private static final int PANVEC_L2 = (int)0L;
     /**
      * {@snippet lang=c :
@@ -237,6 +246,60 @@ public class PanvecSqlitevec {
      */
     public static int PANVEC_SQLITEVEC_FORMAT() {
         return PANVEC_SQLITEVEC_FORMAT;
+    }
+    private static final int PANVEC_SQLITEVEC_IDS = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * #define PANVEC_SQLITEVEC_IDS 0
+     * }
+     */
+    public static int PANVEC_SQLITEVEC_IDS() {
+        return PANVEC_SQLITEVEC_IDS;
+    }
+    private static final int PANVEC_SQLITEVEC_BITMAP = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define PANVEC_SQLITEVEC_BITMAP 1
+     * }
+     */
+    public static int PANVEC_SQLITEVEC_BITMAP() {
+        return PANVEC_SQLITEVEC_BITMAP;
+    }
+    private static final int PANVEC_SQLITEVEC_RANGE = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define PANVEC_SQLITEVEC_RANGE 2
+     * }
+     */
+    public static int PANVEC_SQLITEVEC_RANGE() {
+        return PANVEC_SQLITEVEC_RANGE;
+    }
+    private static final int PANVEC_SQLITEVEC_NOT = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * #define PANVEC_SQLITEVEC_NOT 3
+     * }
+     */
+    public static int PANVEC_SQLITEVEC_NOT() {
+        return PANVEC_SQLITEVEC_NOT;
+    }
+    private static final int PANVEC_SQLITEVEC_AND = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define PANVEC_SQLITEVEC_AND 4
+     * }
+     */
+    public static int PANVEC_SQLITEVEC_AND() {
+        return PANVEC_SQLITEVEC_AND;
+    }
+    private static final int PANVEC_SQLITEVEC_OR = (int)5L;
+    /**
+     * {@snippet lang=c :
+     * #define PANVEC_SQLITEVEC_OR 5
+     * }
+     */
+    public static int PANVEC_SQLITEVEC_OR() {
+        return PANVEC_SQLITEVEC_OR;
     }
 
     private static class panvec_sqlitevec_abi_version {
@@ -859,6 +922,8 @@ public class PanvecSqlitevec {
             PanvecSqlitevec.C_LONG,
             PanvecSqlitevec.C_INT,
             PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_LONG,
+            PanvecSqlitevec.C_POINTER,
             PanvecSqlitevec.C_POINTER,
             PanvecSqlitevec.C_POINTER,
             PanvecSqlitevec.C_INT
@@ -872,7 +937,7 @@ public class PanvecSqlitevec {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t panvec_sqlitevec_add(panvec_sqlitevec *connection, const int64_t *ids, const float *rows, int64_t count, int32_t replace, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
+     * int32_t panvec_sqlitevec_add(panvec_sqlitevec *connection, const int64_t *ids, const float *rows, int64_t count, int32_t replace, const int32_t *stop, int64_t nanos_left, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
      * }
      */
     public static FunctionDescriptor panvec_sqlitevec_add$descriptor() {
@@ -882,7 +947,7 @@ public class PanvecSqlitevec {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t panvec_sqlitevec_add(panvec_sqlitevec *connection, const int64_t *ids, const float *rows, int64_t count, int32_t replace, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
+     * int32_t panvec_sqlitevec_add(panvec_sqlitevec *connection, const int64_t *ids, const float *rows, int64_t count, int32_t replace, const int32_t *stop, int64_t nanos_left, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
      * }
      */
     public static MethodHandle panvec_sqlitevec_add$handle() {
@@ -892,7 +957,7 @@ public class PanvecSqlitevec {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t panvec_sqlitevec_add(panvec_sqlitevec *connection, const int64_t *ids, const float *rows, int64_t count, int32_t replace, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
+     * int32_t panvec_sqlitevec_add(panvec_sqlitevec *connection, const int64_t *ids, const float *rows, int64_t count, int32_t replace, const int32_t *stop, int64_t nanos_left, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
      * }
      */
     public static MemorySegment panvec_sqlitevec_add$address() {
@@ -901,16 +966,16 @@ public class PanvecSqlitevec {
 
     /**
      * {@snippet lang=c :
-     * int32_t panvec_sqlitevec_add(panvec_sqlitevec *connection, const int64_t *ids, const float *rows, int64_t count, int32_t replace, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
+     * int32_t panvec_sqlitevec_add(panvec_sqlitevec *connection, const int64_t *ids, const float *rows, int64_t count, int32_t replace, const int32_t *stop, int64_t nanos_left, int64_t *bad_row, int32_t *bad_component, char *error, int32_t error_capacity)
      * }
      */
-    public static int panvec_sqlitevec_add(MemorySegment connection, MemorySegment ids, MemorySegment rows, long count, int replace, MemorySegment bad_row, MemorySegment bad_component, MemorySegment error, int error_capacity) {
+    public static int panvec_sqlitevec_add(MemorySegment connection, MemorySegment ids, MemorySegment rows, long count, int replace, MemorySegment stop, long nanos_left, MemorySegment bad_row, MemorySegment bad_component, MemorySegment error, int error_capacity) {
         var mh$ = panvec_sqlitevec_add.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("panvec_sqlitevec_add", connection, ids, rows, count, replace, bad_row, bad_component, error, error_capacity);
+                traceDowncall("panvec_sqlitevec_add", connection, ids, rows, count, replace, stop, nanos_left, bad_row, bad_component, error, error_capacity);
             }
-            return (int)mh$.invokeExact(connection, ids, rows, count, replace, bad_row, bad_component, error, error_capacity);
+            return (int)mh$.invokeExact(connection, ids, rows, count, replace, stop, nanos_left, bad_row, bad_component, error, error_capacity);
         } catch (RuntimeException | Error ex$) {
            throw ex$;
         } catch (Throwable ex$) {
@@ -923,6 +988,8 @@ public class PanvecSqlitevec {
             PanvecSqlitevec.C_INT,
             PanvecSqlitevec.C_POINTER,
             PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_LONG,
+            PanvecSqlitevec.C_POINTER,
             PanvecSqlitevec.C_INT
         );
 
@@ -934,7 +1001,7 @@ public class PanvecSqlitevec {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t panvec_sqlitevec_begin(panvec_sqlitevec *connection, char *error, int32_t error_capacity)
+     * int32_t panvec_sqlitevec_begin(panvec_sqlitevec *connection, const int32_t *stop, int64_t nanos_left, char *error, int32_t error_capacity)
      * }
      */
     public static FunctionDescriptor panvec_sqlitevec_begin$descriptor() {
@@ -944,7 +1011,7 @@ public class PanvecSqlitevec {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t panvec_sqlitevec_begin(panvec_sqlitevec *connection, char *error, int32_t error_capacity)
+     * int32_t panvec_sqlitevec_begin(panvec_sqlitevec *connection, const int32_t *stop, int64_t nanos_left, char *error, int32_t error_capacity)
      * }
      */
     public static MethodHandle panvec_sqlitevec_begin$handle() {
@@ -954,7 +1021,7 @@ public class PanvecSqlitevec {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t panvec_sqlitevec_begin(panvec_sqlitevec *connection, char *error, int32_t error_capacity)
+     * int32_t panvec_sqlitevec_begin(panvec_sqlitevec *connection, const int32_t *stop, int64_t nanos_left, char *error, int32_t error_capacity)
      * }
      */
     public static MemorySegment panvec_sqlitevec_begin$address() {
@@ -963,16 +1030,16 @@ public class PanvecSqlitevec {
 
     /**
      * {@snippet lang=c :
-     * int32_t panvec_sqlitevec_begin(panvec_sqlitevec *connection, char *error, int32_t error_capacity)
+     * int32_t panvec_sqlitevec_begin(panvec_sqlitevec *connection, const int32_t *stop, int64_t nanos_left, char *error, int32_t error_capacity)
      * }
      */
-    public static int panvec_sqlitevec_begin(MemorySegment connection, MemorySegment error, int error_capacity) {
+    public static int panvec_sqlitevec_begin(MemorySegment connection, MemorySegment stop, long nanos_left, MemorySegment error, int error_capacity) {
         var mh$ = panvec_sqlitevec_begin.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("panvec_sqlitevec_begin", connection, error, error_capacity);
+                traceDowncall("panvec_sqlitevec_begin", connection, stop, nanos_left, error, error_capacity);
             }
-            return (int)mh$.invokeExact(connection, error, error_capacity);
+            return (int)mh$.invokeExact(connection, stop, nanos_left, error, error_capacity);
         } catch (RuntimeException | Error ex$) {
            throw ex$;
         } catch (Throwable ex$) {
@@ -1169,6 +1236,197 @@ public class PanvecSqlitevec {
         }
     }
 
+    private static class panvec_sqlitevec_compact {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecSqlitevec.C_INT,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_LONG,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_INT
+        );
+
+        public static final MemorySegment ADDR = PanvecSqlitevec.findOrThrow("panvec_sqlitevec_compact");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_compact(panvec_sqlitevec *connection, int64_t *state, const int32_t *stop, int64_t nanos_left, int64_t *rows, int32_t *finished, char *error, int32_t error_capacity)
+     * }
+     */
+    public static FunctionDescriptor panvec_sqlitevec_compact$descriptor() {
+        return panvec_sqlitevec_compact.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_compact(panvec_sqlitevec *connection, int64_t *state, const int32_t *stop, int64_t nanos_left, int64_t *rows, int32_t *finished, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MethodHandle panvec_sqlitevec_compact$handle() {
+        return panvec_sqlitevec_compact.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_compact(panvec_sqlitevec *connection, int64_t *state, const int32_t *stop, int64_t nanos_left, int64_t *rows, int32_t *finished, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MemorySegment panvec_sqlitevec_compact$address() {
+        return panvec_sqlitevec_compact.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_compact(panvec_sqlitevec *connection, int64_t *state, const int32_t *stop, int64_t nanos_left, int64_t *rows, int32_t *finished, char *error, int32_t error_capacity)
+     * }
+     */
+    public static int panvec_sqlitevec_compact(MemorySegment connection, MemorySegment state, MemorySegment stop, long nanos_left, MemorySegment rows, MemorySegment finished, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_sqlitevec_compact.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_sqlitevec_compact", connection, state, stop, nanos_left, rows, finished, error, error_capacity);
+            }
+            return (int)mh$.invokeExact(connection, state, stop, nanos_left, rows, finished, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class panvec_sqlitevec_begin_read {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecSqlitevec.C_INT,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_INT
+        );
+
+        public static final MemorySegment ADDR = PanvecSqlitevec.findOrThrow("panvec_sqlitevec_begin_read");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_begin_read(panvec_sqlitevec *connection, char *error, int32_t error_capacity)
+     * }
+     */
+    public static FunctionDescriptor panvec_sqlitevec_begin_read$descriptor() {
+        return panvec_sqlitevec_begin_read.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_begin_read(panvec_sqlitevec *connection, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MethodHandle panvec_sqlitevec_begin_read$handle() {
+        return panvec_sqlitevec_begin_read.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_begin_read(panvec_sqlitevec *connection, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MemorySegment panvec_sqlitevec_begin_read$address() {
+        return panvec_sqlitevec_begin_read.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_begin_read(panvec_sqlitevec *connection, char *error, int32_t error_capacity)
+     * }
+     */
+    public static int panvec_sqlitevec_begin_read(MemorySegment connection, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_sqlitevec_begin_read.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_sqlitevec_begin_read", connection, error, error_capacity);
+            }
+            return (int)mh$.invokeExact(connection, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class panvec_sqlitevec_end_read {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecSqlitevec.C_INT,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_INT
+        );
+
+        public static final MemorySegment ADDR = PanvecSqlitevec.findOrThrow("panvec_sqlitevec_end_read");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_end_read(panvec_sqlitevec *connection, char *error, int32_t error_capacity)
+     * }
+     */
+    public static FunctionDescriptor panvec_sqlitevec_end_read$descriptor() {
+        return panvec_sqlitevec_end_read.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_end_read(panvec_sqlitevec *connection, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MethodHandle panvec_sqlitevec_end_read$handle() {
+        return panvec_sqlitevec_end_read.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_end_read(panvec_sqlitevec *connection, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MemorySegment panvec_sqlitevec_end_read$address() {
+        return panvec_sqlitevec_end_read.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_end_read(panvec_sqlitevec *connection, char *error, int32_t error_capacity)
+     * }
+     */
+    public static int panvec_sqlitevec_end_read(MemorySegment connection, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_sqlitevec_end_read.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_sqlitevec_end_read", connection, error, error_capacity);
+            }
+            return (int)mh$.invokeExact(connection, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class panvec_sqlitevec_get {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             PanvecSqlitevec.C_INT,
@@ -1296,7 +1554,7 @@ public class PanvecSqlitevec {
         }
     }
 
-    private static class panvec_sqlitevec_search {
+    private static class panvec_sqlitevec_ids {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             PanvecSqlitevec.C_INT,
             PanvecSqlitevec.C_POINTER,
@@ -1306,6 +1564,75 @@ public class PanvecSqlitevec {
             PanvecSqlitevec.C_LONG,
             PanvecSqlitevec.C_POINTER,
             PanvecSqlitevec.C_LONG,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_INT
+        );
+
+        public static final MemorySegment ADDR = PanvecSqlitevec.findOrThrow("panvec_sqlitevec_ids");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_ids(panvec_sqlitevec *connection, const panvec_sqlitevec_filter_step *filter, int64_t filter_steps, const int32_t *stop, int64_t nanos_left, int64_t *ids, int64_t capacity, int64_t *count, char *error, int32_t error_capacity)
+     * }
+     */
+    public static FunctionDescriptor panvec_sqlitevec_ids$descriptor() {
+        return panvec_sqlitevec_ids.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_ids(panvec_sqlitevec *connection, const panvec_sqlitevec_filter_step *filter, int64_t filter_steps, const int32_t *stop, int64_t nanos_left, int64_t *ids, int64_t capacity, int64_t *count, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MethodHandle panvec_sqlitevec_ids$handle() {
+        return panvec_sqlitevec_ids.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_ids(panvec_sqlitevec *connection, const panvec_sqlitevec_filter_step *filter, int64_t filter_steps, const int32_t *stop, int64_t nanos_left, int64_t *ids, int64_t capacity, int64_t *count, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MemorySegment panvec_sqlitevec_ids$address() {
+        return panvec_sqlitevec_ids.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_ids(panvec_sqlitevec *connection, const panvec_sqlitevec_filter_step *filter, int64_t filter_steps, const int32_t *stop, int64_t nanos_left, int64_t *ids, int64_t capacity, int64_t *count, char *error, int32_t error_capacity)
+     * }
+     */
+    public static int panvec_sqlitevec_ids(MemorySegment connection, MemorySegment filter, long filter_steps, MemorySegment stop, long nanos_left, MemorySegment ids, long capacity, MemorySegment count, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_sqlitevec_ids.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_sqlitevec_ids", connection, filter, filter_steps, stop, nanos_left, ids, capacity, count, error, error_capacity);
+            }
+            return (int)mh$.invokeExact(connection, filter, filter_steps, stop, nanos_left, ids, capacity, count, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class panvec_sqlitevec_search {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecSqlitevec.C_INT,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_LONG,
+            PanvecSqlitevec.C_FLOAT,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_LONG,
+            PanvecSqlitevec.C_POINTER,
             PanvecSqlitevec.C_LONG,
             PanvecSqlitevec.C_POINTER,
             PanvecSqlitevec.C_POINTER,
@@ -1323,7 +1650,7 @@ public class PanvecSqlitevec {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t panvec_sqlitevec_search(panvec_sqlitevec *connection, const float *query, int64_t k, const int64_t *filter_ids, int64_t filter_ids_count, const uint64_t *filter_bitmap, int64_t filter_first_id, int64_t filter_words, int64_t *ids, float *distances, int64_t capacity, int64_t *count, char *error, int32_t error_capacity)
+     * int32_t panvec_sqlitevec_search(panvec_sqlitevec *connection, const float *query, int64_t k, float radius, const panvec_sqlitevec_filter_step *filter, int64_t filter_steps, const int32_t *stop, int64_t nanos_left, int64_t *ids, float *distances, int64_t capacity, int64_t *count, char *error, int32_t error_capacity)
      * }
      */
     public static FunctionDescriptor panvec_sqlitevec_search$descriptor() {
@@ -1333,7 +1660,7 @@ public class PanvecSqlitevec {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t panvec_sqlitevec_search(panvec_sqlitevec *connection, const float *query, int64_t k, const int64_t *filter_ids, int64_t filter_ids_count, const uint64_t *filter_bitmap, int64_t filter_first_id, int64_t filter_words, int64_t *ids, float *distances, int64_t capacity, int64_t *count, char *error, int32_t error_capacity)
+     * int32_t panvec_sqlitevec_search(panvec_sqlitevec *connection, const float *query, int64_t k, float radius, const panvec_sqlitevec_filter_step *filter, int64_t filter_steps, const int32_t *stop, int64_t nanos_left, int64_t *ids, float *distances, int64_t capacity, int64_t *count, char *error, int32_t error_capacity)
      * }
      */
     public static MethodHandle panvec_sqlitevec_search$handle() {
@@ -1343,7 +1670,7 @@ public class PanvecSqlitevec {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t panvec_sqlitevec_search(panvec_sqlitevec *connection, const float *query, int64_t k, const int64_t *filter_ids, int64_t filter_ids_count, const uint64_t *filter_bitmap, int64_t filter_first_id, int64_t filter_words, int64_t *ids, float *distances, int64_t capacity, int64_t *count, char *error, int32_t error_capacity)
+     * int32_t panvec_sqlitevec_search(panvec_sqlitevec *connection, const float *query, int64_t k, float radius, const panvec_sqlitevec_filter_step *filter, int64_t filter_steps, const int32_t *stop, int64_t nanos_left, int64_t *ids, float *distances, int64_t capacity, int64_t *count, char *error, int32_t error_capacity)
      * }
      */
     public static MemorySegment panvec_sqlitevec_search$address() {
@@ -1352,16 +1679,16 @@ public class PanvecSqlitevec {
 
     /**
      * {@snippet lang=c :
-     * int32_t panvec_sqlitevec_search(panvec_sqlitevec *connection, const float *query, int64_t k, const int64_t *filter_ids, int64_t filter_ids_count, const uint64_t *filter_bitmap, int64_t filter_first_id, int64_t filter_words, int64_t *ids, float *distances, int64_t capacity, int64_t *count, char *error, int32_t error_capacity)
+     * int32_t panvec_sqlitevec_search(panvec_sqlitevec *connection, const float *query, int64_t k, float radius, const panvec_sqlitevec_filter_step *filter, int64_t filter_steps, const int32_t *stop, int64_t nanos_left, int64_t *ids, float *distances, int64_t capacity, int64_t *count, char *error, int32_t error_capacity)
      * }
      */
-    public static int panvec_sqlitevec_search(MemorySegment connection, MemorySegment query, long k, MemorySegment filter_ids, long filter_ids_count, MemorySegment filter_bitmap, long filter_first_id, long filter_words, MemorySegment ids, MemorySegment distances, long capacity, MemorySegment count, MemorySegment error, int error_capacity) {
+    public static int panvec_sqlitevec_search(MemorySegment connection, MemorySegment query, long k, float radius, MemorySegment filter, long filter_steps, MemorySegment stop, long nanos_left, MemorySegment ids, MemorySegment distances, long capacity, MemorySegment count, MemorySegment error, int error_capacity) {
         var mh$ = panvec_sqlitevec_search.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("panvec_sqlitevec_search", connection, query, k, filter_ids, filter_ids_count, filter_bitmap, filter_first_id, filter_words, ids, distances, capacity, count, error, error_capacity);
+                traceDowncall("panvec_sqlitevec_search", connection, query, k, radius, filter, filter_steps, stop, nanos_left, ids, distances, capacity, count, error, error_capacity);
             }
-            return (int)mh$.invokeExact(connection, query, k, filter_ids, filter_ids_count, filter_bitmap, filter_first_id, filter_words, ids, distances, capacity, count, error, error_capacity);
+            return (int)mh$.invokeExact(connection, query, k, radius, filter, filter_steps, stop, nanos_left, ids, distances, capacity, count, error, error_capacity);
         } catch (RuntimeException | Error ex$) {
            throw ex$;
         } catch (Throwable ex$) {
@@ -1369,12 +1696,18 @@ public class PanvecSqlitevec {
         }
     }
 
-    private static class panvec_sqlitevec_interrupt {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
-            PanvecSqlitevec.C_POINTER
+    private static class panvec_sqlitevec_take_hits {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecSqlitevec.C_INT,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_LONG,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_INT
         );
 
-        public static final MemorySegment ADDR = PanvecSqlitevec.findOrThrow("panvec_sqlitevec_interrupt");
+        public static final MemorySegment ADDR = PanvecSqlitevec.findOrThrow("panvec_sqlitevec_take_hits");
 
         public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
@@ -1382,45 +1715,45 @@ public class PanvecSqlitevec {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * void panvec_sqlitevec_interrupt(panvec_sqlitevec *connection)
+     * int32_t panvec_sqlitevec_take_hits(panvec_sqlitevec *connection, int64_t *ids, float *distances, int64_t capacity, char *error, int32_t error_capacity)
      * }
      */
-    public static FunctionDescriptor panvec_sqlitevec_interrupt$descriptor() {
-        return panvec_sqlitevec_interrupt.DESC;
+    public static FunctionDescriptor panvec_sqlitevec_take_hits$descriptor() {
+        return panvec_sqlitevec_take_hits.DESC;
     }
 
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * void panvec_sqlitevec_interrupt(panvec_sqlitevec *connection)
+     * int32_t panvec_sqlitevec_take_hits(panvec_sqlitevec *connection, int64_t *ids, float *distances, int64_t capacity, char *error, int32_t error_capacity)
      * }
      */
-    public static MethodHandle panvec_sqlitevec_interrupt$handle() {
-        return panvec_sqlitevec_interrupt.HANDLE;
+    public static MethodHandle panvec_sqlitevec_take_hits$handle() {
+        return panvec_sqlitevec_take_hits.HANDLE;
     }
 
     /**
      * Address for:
      * {@snippet lang=c :
-     * void panvec_sqlitevec_interrupt(panvec_sqlitevec *connection)
+     * int32_t panvec_sqlitevec_take_hits(panvec_sqlitevec *connection, int64_t *ids, float *distances, int64_t capacity, char *error, int32_t error_capacity)
      * }
      */
-    public static MemorySegment panvec_sqlitevec_interrupt$address() {
-        return panvec_sqlitevec_interrupt.ADDR;
+    public static MemorySegment panvec_sqlitevec_take_hits$address() {
+        return panvec_sqlitevec_take_hits.ADDR;
     }
 
     /**
      * {@snippet lang=c :
-     * void panvec_sqlitevec_interrupt(panvec_sqlitevec *connection)
+     * int32_t panvec_sqlitevec_take_hits(panvec_sqlitevec *connection, int64_t *ids, float *distances, int64_t capacity, char *error, int32_t error_capacity)
      * }
      */
-    public static void panvec_sqlitevec_interrupt(MemorySegment connection) {
-        var mh$ = panvec_sqlitevec_interrupt.HANDLE;
+    public static int panvec_sqlitevec_take_hits(MemorySegment connection, MemorySegment ids, MemorySegment distances, long capacity, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_sqlitevec_take_hits.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("panvec_sqlitevec_interrupt", connection);
+                traceDowncall("panvec_sqlitevec_take_hits", connection, ids, distances, capacity, error, error_capacity);
             }
-            mh$.invokeExact(connection);
+            return (int)mh$.invokeExact(connection, ids, distances, capacity, error, error_capacity);
         } catch (RuntimeException | Error ex$) {
            throw ex$;
         } catch (Throwable ex$) {
@@ -1428,9 +1761,11 @@ public class PanvecSqlitevec {
         }
     }
 
-    private static class panvec_sqlitevec_memory {
+    private static class panvec_sqlitevec_usage {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             PanvecSqlitevec.C_INT,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_POINTER,
             PanvecSqlitevec.C_POINTER,
             PanvecSqlitevec.C_POINTER,
             PanvecSqlitevec.C_POINTER,
@@ -1438,7 +1773,7 @@ public class PanvecSqlitevec {
             PanvecSqlitevec.C_INT
         );
 
-        public static final MemorySegment ADDR = PanvecSqlitevec.findOrThrow("panvec_sqlitevec_memory");
+        public static final MemorySegment ADDR = PanvecSqlitevec.findOrThrow("panvec_sqlitevec_usage");
 
         public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
@@ -1446,45 +1781,45 @@ public class PanvecSqlitevec {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t panvec_sqlitevec_memory(panvec_sqlitevec *connection, int64_t *database_bytes, int64_t *cache_bytes, char *error, int32_t error_capacity)
+     * int32_t panvec_sqlitevec_usage(panvec_sqlitevec *connection, int64_t *database_bytes, int64_t *free_bytes, int64_t *cache_bytes, int64_t *dead_rows, char *error, int32_t error_capacity)
      * }
      */
-    public static FunctionDescriptor panvec_sqlitevec_memory$descriptor() {
-        return panvec_sqlitevec_memory.DESC;
+    public static FunctionDescriptor panvec_sqlitevec_usage$descriptor() {
+        return panvec_sqlitevec_usage.DESC;
     }
 
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t panvec_sqlitevec_memory(panvec_sqlitevec *connection, int64_t *database_bytes, int64_t *cache_bytes, char *error, int32_t error_capacity)
+     * int32_t panvec_sqlitevec_usage(panvec_sqlitevec *connection, int64_t *database_bytes, int64_t *free_bytes, int64_t *cache_bytes, int64_t *dead_rows, char *error, int32_t error_capacity)
      * }
      */
-    public static MethodHandle panvec_sqlitevec_memory$handle() {
-        return panvec_sqlitevec_memory.HANDLE;
+    public static MethodHandle panvec_sqlitevec_usage$handle() {
+        return panvec_sqlitevec_usage.HANDLE;
     }
 
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t panvec_sqlitevec_memory(panvec_sqlitevec *connection, int64_t *database_bytes, int64_t *cache_bytes, char *error, int32_t error_capacity)
+     * int32_t panvec_sqlitevec_usage(panvec_sqlitevec *connection, int64_t *database_bytes, int64_t *free_bytes, int64_t *cache_bytes, int64_t *dead_rows, char *error, int32_t error_capacity)
      * }
      */
-    public static MemorySegment panvec_sqlitevec_memory$address() {
-        return panvec_sqlitevec_memory.ADDR;
+    public static MemorySegment panvec_sqlitevec_usage$address() {
+        return panvec_sqlitevec_usage.ADDR;
     }
 
     /**
      * {@snippet lang=c :
-     * int32_t panvec_sqlitevec_memory(panvec_sqlitevec *connection, int64_t *database_bytes, int64_t *cache_bytes, char *error, int32_t error_capacity)
+     * int32_t panvec_sqlitevec_usage(panvec_sqlitevec *connection, int64_t *database_bytes, int64_t *free_bytes, int64_t *cache_bytes, int64_t *dead_rows, char *error, int32_t error_capacity)
      * }
      */
-    public static int panvec_sqlitevec_memory(MemorySegment connection, MemorySegment database_bytes, MemorySegment cache_bytes, MemorySegment error, int error_capacity) {
-        var mh$ = panvec_sqlitevec_memory.HANDLE;
+    public static int panvec_sqlitevec_usage(MemorySegment connection, MemorySegment database_bytes, MemorySegment free_bytes, MemorySegment cache_bytes, MemorySegment dead_rows, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_sqlitevec_usage.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("panvec_sqlitevec_memory", connection, database_bytes, cache_bytes, error, error_capacity);
+                traceDowncall("panvec_sqlitevec_usage", connection, database_bytes, free_bytes, cache_bytes, dead_rows, error, error_capacity);
             }
-            return (int)mh$.invokeExact(connection, database_bytes, cache_bytes, error, error_capacity);
+            return (int)mh$.invokeExact(connection, database_bytes, free_bytes, cache_bytes, dead_rows, error, error_capacity);
         } catch (RuntimeException | Error ex$) {
            throw ex$;
         } catch (Throwable ex$) {

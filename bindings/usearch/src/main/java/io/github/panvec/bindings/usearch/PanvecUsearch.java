@@ -67,10 +67,10 @@ public class PanvecUsearch {
     public static final AddressLayout C_POINTER = ValueLayout.ADDRESS
             .withTargetLayout(MemoryLayout.sequenceLayout(java.lang.Long.MAX_VALUE, JAVA_BYTE));
     public static final ValueLayout.OfLong C_LONG = ValueLayout.JAVA_LONG;
-    private static final int PANVEC_ABI_VERSION = (int)1L;
+    private static final int PANVEC_ABI_VERSION = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define PANVEC_ABI_VERSION 1
+     * #define PANVEC_ABI_VERSION 2
      * }
      */
     public static int PANVEC_ABI_VERSION() {
@@ -192,6 +192,15 @@ public class PanvecUsearch {
      */
     public static int PANVEC_NATIVE() {
         return PANVEC_NATIVE;
+    }
+    private static final int PANVEC_STOPPED = (int)13L;
+    /**
+     * {@snippet lang=c :
+     * #define PANVEC_STOPPED 13
+     * }
+     */
+    public static int PANVEC_STOPPED() {
+        return PANVEC_STOPPED;
     }
     private static final int PANVEC_L2 = (int)0L;
     /**
@@ -874,6 +883,72 @@ public class PanvecUsearch {
         }
     }
 
+    private static class panvec_usearch_stage_from {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecUsearch.C_INT,
+            PanvecUsearch.C_POINTER,
+            PanvecUsearch.C_LONG,
+            PanvecUsearch.C_POINTER,
+            PanvecUsearch.C_POINTER,
+            PanvecUsearch.C_LONG,
+            PanvecUsearch.C_POINTER,
+            PanvecUsearch.C_INT
+        );
+
+        public static final MemorySegment ADDR = PanvecUsearch.findOrThrow("panvec_usearch_stage_from");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t panvec_usearch_stage_from(panvec_usearch *index, int64_t first_slot, const panvec_usearch *source, const int32_t *slots, int64_t count, char *error, int32_t error_capacity)
+     * }
+     */
+    public static FunctionDescriptor panvec_usearch_stage_from$descriptor() {
+        return panvec_usearch_stage_from.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t panvec_usearch_stage_from(panvec_usearch *index, int64_t first_slot, const panvec_usearch *source, const int32_t *slots, int64_t count, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MethodHandle panvec_usearch_stage_from$handle() {
+        return panvec_usearch_stage_from.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t panvec_usearch_stage_from(panvec_usearch *index, int64_t first_slot, const panvec_usearch *source, const int32_t *slots, int64_t count, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MemorySegment panvec_usearch_stage_from$address() {
+        return panvec_usearch_stage_from.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t panvec_usearch_stage_from(panvec_usearch *index, int64_t first_slot, const panvec_usearch *source, const int32_t *slots, int64_t count, char *error, int32_t error_capacity)
+     * }
+     */
+    public static int panvec_usearch_stage_from(MemorySegment index, long first_slot, MemorySegment source, MemorySegment slots, long count, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_usearch_stage_from.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_usearch_stage_from", index, first_slot, source, slots, count, error, error_capacity);
+            }
+            return (int)mh$.invokeExact(index, first_slot, source, slots, count, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class panvec_usearch_link {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             PanvecUsearch.C_INT,
@@ -955,6 +1030,8 @@ public class PanvecUsearch {
             PanvecUsearch.C_INT,
             PanvecUsearch.C_INT,
             PanvecUsearch.C_POINTER,
+            PanvecUsearch.C_LONG,
+            PanvecUsearch.C_POINTER,
             PanvecUsearch.C_POINTER,
             PanvecUsearch.C_POINTER,
             PanvecUsearch.C_POINTER,
@@ -969,7 +1046,7 @@ public class PanvecUsearch {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t panvec_usearch_search(const panvec_usearch *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef_search, int32_t refine_factor, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
+     * int32_t panvec_usearch_search(const panvec_usearch *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef_search, int32_t refine_factor, const int32_t *stop, int64_t nanos_left, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
      * }
      */
     public static FunctionDescriptor panvec_usearch_search$descriptor() {
@@ -979,7 +1056,7 @@ public class PanvecUsearch {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t panvec_usearch_search(const panvec_usearch *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef_search, int32_t refine_factor, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
+     * int32_t panvec_usearch_search(const panvec_usearch *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef_search, int32_t refine_factor, const int32_t *stop, int64_t nanos_left, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
      * }
      */
     public static MethodHandle panvec_usearch_search$handle() {
@@ -989,7 +1066,7 @@ public class PanvecUsearch {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t panvec_usearch_search(const panvec_usearch *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef_search, int32_t refine_factor, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
+     * int32_t panvec_usearch_search(const panvec_usearch *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef_search, int32_t refine_factor, const int32_t *stop, int64_t nanos_left, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
      * }
      */
     public static MemorySegment panvec_usearch_search$address() {
@@ -998,16 +1075,16 @@ public class PanvecUsearch {
 
     /**
      * {@snippet lang=c :
-     * int32_t panvec_usearch_search(const panvec_usearch *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef_search, int32_t refine_factor, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
+     * int32_t panvec_usearch_search(const panvec_usearch *index, int64_t slot_count, const uint64_t *const *dead_pages, const int64_t *const *id_pages, const uint64_t *filter, const float *query, int32_t k, int32_t ef_search, int32_t refine_factor, const int32_t *stop, int64_t nanos_left, int64_t *ids, float *distances, int32_t *count, char *error, int32_t error_capacity)
      * }
      */
-    public static int panvec_usearch_search(MemorySegment index, long slot_count, MemorySegment dead_pages, MemorySegment id_pages, MemorySegment filter, MemorySegment query, int k, int ef_search, int refine_factor, MemorySegment ids, MemorySegment distances, MemorySegment count, MemorySegment error, int error_capacity) {
+    public static int panvec_usearch_search(MemorySegment index, long slot_count, MemorySegment dead_pages, MemorySegment id_pages, MemorySegment filter, MemorySegment query, int k, int ef_search, int refine_factor, MemorySegment stop, long nanos_left, MemorySegment ids, MemorySegment distances, MemorySegment count, MemorySegment error, int error_capacity) {
         var mh$ = panvec_usearch_search.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("panvec_usearch_search", index, slot_count, dead_pages, id_pages, filter, query, k, ef_search, refine_factor, ids, distances, count, error, error_capacity);
+                traceDowncall("panvec_usearch_search", index, slot_count, dead_pages, id_pages, filter, query, k, ef_search, refine_factor, stop, nanos_left, ids, distances, count, error, error_capacity);
             }
-            return (int)mh$.invokeExact(index, slot_count, dead_pages, id_pages, filter, query, k, ef_search, refine_factor, ids, distances, count, error, error_capacity);
+            return (int)mh$.invokeExact(index, slot_count, dead_pages, id_pages, filter, query, k, ef_search, refine_factor, stop, nanos_left, ids, distances, count, error, error_capacity);
         } catch (RuntimeException | Error ex$) {
            throw ex$;
         } catch (Throwable ex$) {

@@ -1,0 +1,16 @@
+package io.github.panvec;
+
+/** Hears how far a batch has come. */
+@FunctionalInterface
+public interface ProgressListener {
+
+  /**
+   * Called on the thread of the caller, now and then, at last with {@code done == total}. The index
+   * takes no other writes meanwhile, so it should be quick. It must not call the index to write.
+   * What it throws ends the call, leaves the index as it was, and reaches the caller.
+   *
+   * @param done rows that are done
+   * @param total rows in all
+   */
+  void progress(long done, long total);
+}

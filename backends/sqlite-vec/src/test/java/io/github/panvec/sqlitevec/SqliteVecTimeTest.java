@@ -1,0 +1,302 @@
+package io.github.panvec.sqlitevec;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.panvec.Cancellation;
+import io.github.panvec.CancelledException;
+import io.github.panvec.DeadlineExceededException;
+import io.github.panvec.IdFilter;
+import io.github.panvec.Limits;
+import io.github.panvec.Metric;
+import io.github.panvec.Panvec;
+import io.github.panvec.SearchBuffer;
+import io.github.panvec.SearchRequest;
+import io.github.panvec.VectorIndex;
+import io.github.panvec.WriteOptions;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Deadlines and cancellation. */
+class SqliteVecTimeTest {
+  private static final int DIMENSION = 64;
+  private static final int COUNT = 20_000;
+
+  @TempDir Path directory;
+  private final Random random = Rows.random("SqliteVecTimeTest");
+
+  private VectorIndex open(Metric metric, boolean inFile) {
+    return inFile
+        ? Rows.open(metric, DIMENSION, directory.resolve("timed.db"))
+        : Panvec.create(Rows.spec(metric, DIMENSION));
+  }
+
+  private float[] query() {
+    return Rows.random(random, Metric.L2, DIMENSION, 1, 0).vectors;
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void whatIsPastItsDeadlineOrCancelledThrowsAtOnceAndTheIndexGoesOn(boolean inFile) {
+    Rows rows = Rows.random(random, Metric.L2, DIMENSION, 10, 0);
+    MemorySegment ids = MemorySegment.ofArray(rows.ids);
+    MemorySegment vectors = MemorySegment.ofArray(rows.vectors);
+    Cancellation cancelled = new Cancellation();
+    cancelled.cancel();
+    try (VectorIndex index = open(Metric.L2, inFile)) {
+      index.add(100, query());
+      SearchBuffer buffer = SearchBuffer.allocate(DIMENSION, 5);
+      List<Consumer<SearchRequest>> searches =
+          List.of(
+              index::search,
+              request -> index.search(request, buffer),
+              index::searchAll,
+              request -> index.searchRange(request, 5),
+              request -> index.search(request.filter(IdFilter.matching(id -> true))));
+      for (Consumer<SearchRequest> search : searches) {
+        SearchRequest request = SearchRequest.of(query(), 5);
+        assertThatThrownBy(() -> search.accept(request.deadline(Instant.EPOCH)))
+            .isInstanceOf(DeadlineExceededException.class);
+        assertThatThrownBy(() -> search.accept(request.deadline(Instant.MIN)))
+            .isInstanceOf(DeadlineExceededException.class);
+        assertThatThrownBy(() -> search.accept(request.cancelledBy(cancelled)))
+            .isInstanceOf(CancelledException.class);
+        search.accept(request.deadline(Instant.MAX).cancelledBy(new Cancellation()));
+      }
+      List<Consumer<WriteOptions>> writes =
+          List.of(
+              options -> index.addAll(ids, vectors, options),
+              options -> index.upsertAll(ids, vectors, options),
+              options -> index.train(vectors, options),
+              index::compact);
+      for (Consumer<WriteOptions> write : writes) {
+        WriteOptions options = WriteOptions.defaults();
+        assertThatThrownBy(() -> write.accept(options.deadline(Instant.EPOCH)))
+            .isInstanceOf(DeadlineExceededException.class);
+        assertThatThrownBy(() -> write.accept(options.cancelledBy(cancelled)))
+            .isInstanceOf(CancelledException.class);
+      }
+      assertThat(index.ids()).containsExactly(100);
+      for (Consumer<WriteOptions> write : writes) {
+        write.accept(WriteOptions.defaults().deadline(Instant.MAX));
+        index.removeAll(rows.ids);
+      }
+    }
+  }
+
+  /** Cancels from another thread, a random while after the call has begun. */
+  private void cancelUntilMet(ExecutorService pool, Consumer<Cancellation> call) throws Exception {
+    int met = 0;
+    for (int round = 0; round < 2000 && met == 0; round++) {
+      Cancellation cancellation = new Cancellation();
+      int yields = random.nextInt(1 + round * 10);
+      CountDownLatch begun = new CountDownLatch(1);
+      Future<?> cancelling =
+          pool.submit(
+              () -> {
+                begun.countDown();
+                for (int i = 0; i < yields; i++) {
+                  Thread.yield();
+                }
+                cancellation.cancel();
+              });
+      begun.await();
+      try {
+        call.accept(cancellation);
+      } catch (CancelledException expected) {
+        met++;
+      }
+      cancelling.get();
+    }
+    assertThat(met).isEqualTo(1);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aRunningSearchIsCancelled(Metric metric) throws Exception {
+    Rows rows = Rows.random(random, metric, DIMENSION, COUNT, 0);
+    try (VectorIndex index = open(metric, true);
+        ExecutorService pool = Executors.newSingleThreadExecutor()) {
+      index.addAll(rows.ids, rows.vectors);
+      float[] query = query();
+      for (IdFilter filter :
+          new IdFilter[] {
+            null, IdFilter.range(5, COUNT), IdFilter.in(3).not(), IdFilter.matching(id -> id != 7)
+          }) {
+        SearchRequest plain = SearchRequest.of(query, 10);
+        SearchRequest request = filter == null ? plain : plain.filter(filter);
+        cancelUntilMet(pool, stop -> index.search(request.cancelledBy(stop)));
+        assertThat(Rows.of(index.search(request))).isEqualTo(rows.nearest(query, 10, filter));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void aRunningWriteIsCancelledAndLeavesNothing(boolean inFile) throws Exception {
+    Rows rows = Rows.random(random, Metric.L2, DIMENSION, COUNT, 0);
+    MemorySegment ids = MemorySegment.ofArray(rows.ids);
+    MemorySegment vectors = MemorySegment.ofArray(rows.vectors);
+    try (VectorIndex index = open(Metric.L2, inFile);
+        ExecutorService pool = Executors.newSingleThreadExecutor()) {
+      index.add(-1, query());
+      cancelUntilMet(
+          pool,
+          stop -> {
+            index.addAll(ids, vectors, WriteOptions.defaults().cancelledBy(stop));
+            index.removeAll(rows.ids);
+          });
+      assertThat(index.ids()).containsExactly(-1);
+      index.addAll(rows.ids, rows.vectors);
+      cancelUntilMet(
+          pool,
+          stop -> {
+            index.removeAll(rows.ids);
+            index.addAll(rows.ids, rows.vectors);
+            index.removeAll(evenOf(rows.ids));
+            try {
+              index.compact(WriteOptions.defaults().cancelledBy(stop));
+            } finally {
+              assertThat(index.size()).isEqualTo(1 + COUNT / 2);
+            }
+          });
+      index.compact();
+      assertThat(index.size()).isEqualTo(1 + COUNT / 2);
+    }
+  }
+
+  private static long[] evenOf(long[] ids) {
+    return Arrays.stream(ids).filter(id -> id % 2 == 0).toArray();
+  }
+
+  @Test
+  void theWaitForATurnEndsAtTheDeadlineOrTheCancellation() throws Exception {
+    Cancellation cancellation = new Cancellation();
+    CountDownLatch inside = new CountDownLatch(1);
+    CountDownLatch leave = new CountDownLatch(1);
+    try (VectorIndex index = open(Metric.L2, false);
+        ExecutorService pool = Executors.newFixedThreadPool(2)) {
+      index.add(1, query());
+      IdFilter slow =
+          IdFilter.matching(
+              id -> {
+                inside.countDown();
+                try {
+                  leave.await();
+                } catch (InterruptedException unexpected) {
+                  throw new IllegalStateException(unexpected);
+                }
+                return true;
+              });
+      Future<?> holder = pool.submit(() -> index.search(SearchRequest.of(query(), 1).filter(slow)));
+      inside.await();
+      SearchRequest request = SearchRequest.of(query(), 1);
+      assertThatThrownBy(() -> index.search(request.deadline(Instant.now().plusMillis(5))))
+          .isInstanceOf(DeadlineExceededException.class);
+      Future<?> waiting =
+          pool.submit(
+              () ->
+                  assertThatThrownBy(() -> index.search(request.cancelledBy(cancellation)))
+                      .isInstanceOf(CancelledException.class));
+      cancellation.cancel();
+      waiting.get();
+      leave.countDown();
+      holder.get();
+      assertThat(index.search(request).count()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void theWaitForAnotherWriterOfTheFileEndsAtTheDeadline() {
+    Path file = directory.resolve("locked.db");
+    try (VectorIndex index = Rows.open(Metric.L2, DIMENSION, file);
+        SqliteVecConnection other =
+            SqliteVecConnection.openWriter(
+                Rows.spec(Metric.L2, DIMENSION), file.toString(), 1000)) {
+      other.inTransaction(
+          Limits.NONE,
+          "writing",
+          () -> {
+            WriteOptions soon = WriteOptions.defaults().deadline(Instant.now().plusMillis(20));
+            assertThatThrownBy(
+                    () ->
+                        index.addAll(
+                            MemorySegment.ofArray(new long[] {1}),
+                            MemorySegment.ofArray(query()),
+                            soon))
+                .isInstanceOf(DeadlineExceededException.class);
+          });
+      index.add(1, query());
+      assertThat(index.size()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void turnsAreServedInOrderAndSurviveInterruptsAndStops() throws Exception {
+    Turns turns = new Turns(1);
+    turns.acquire(Limits.NONE, "test");
+    assertThat(turns.tryAcquire()).isFalse();
+    List<Integer> order = new ArrayList<>();
+    List<Thread> threads = new ArrayList<>();
+    for (int i = 0; i < 20; i++) {
+      int number = i;
+      boolean stops = i % 3 == 1;
+      Thread thread =
+          new Thread(
+              () -> {
+                Limits limits =
+                    stops
+                        ? WriteOptions.defaults()
+                            .deadline(Instant.now().plusMillis(number))
+                            .limits()
+                        : Limits.NONE;
+                try {
+                  turns.acquire(limits, "test");
+                } catch (DeadlineExceededException late) {
+                  return;
+                }
+                assertThat(Thread.interrupted()).isEqualTo(number % 2 == 0);
+                synchronized (order) {
+                  order.add(number);
+                }
+                turns.release();
+              });
+      threads.add(thread);
+      thread.start();
+      // In the queue before the next one comes.
+      while (thread.getState() == Thread.State.NEW
+          || thread.getState() == Thread.State.RUNNABLE
+          || thread.getState() == Thread.State.BLOCKED) {
+        Thread.yield();
+      }
+      if (i % 2 == 0 && !stops) {
+        thread.interrupt();
+      }
+    }
+    for (int i = 1; i < 20; i += 3) {
+      threads.get(i).join();
+    }
+    turns.release();
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    assertThat(order).isSorted().hasSize(13);
+    assertThat(turns.tryAcquire()).isTrue();
+    assertThat(turns.tryAcquire()).isFalse();
+  }
+}

@@ -1,0 +1,214 @@
+#!/usr/bin/env bash
+# Hunts crashes: unit tests, conformance suite and fuzzers over a build with sanitizers; ./panvec sanitize calls it. First it
+# commits faults on purpose, each of which has to be reported: a run that sees nothing must not look like a good one.
+#
+#   PANVEC_SANITIZE_JAVA=java PANVEC_SANITIZE_CLASS_PATH=... run.sh [--short] [--minutes N] [--seed N] [--only PART]
+#
+# Parts: controls, tests, races, suite, fuzz.
+set -u
+set -o pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+target=$root/native-src/target
+asan=$target/sanitize/address
+tsan=$target/sanitize/thread
+logs=$target/sanitize/logs
+seed=1
+minutes=30
+short=no
+only=all
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --short) short=yes ;;
+    --minutes) minutes=${2:-} && shift ;;
+    --seed) seed=${2:-} && shift ;;
+    --only) only=${2:-} && shift ;;
+    *)
+      echo "panvec: sanitize has no option $1" >&2
+      exit 2
+      ;;
+  esac
+  shift
+done
+case $minutes$seed in
+  *[!0-9]* | "")
+    echo "panvec: --minutes and --seed are whole numbers" >&2
+    exit 2
+    ;;
+esac
+case $only in
+  all | controls | tests | races | suite | fuzz) ;;
+  *)
+    echo "panvec: the parts are controls, tests, races, suite and fuzz, not $only" >&2
+    exit 2
+    ;;
+esac
+if [ "$(uname)" != Linux ]; then
+  echo "panvec: the sanitizers run on Linux alone" >&2
+  exit 2
+fi
+
+failures=0
+passed=0
+began=$SECONDS
+
+say() { echo "panvec: $*" >&2; }
+runs() { [ "$only" = all ] || [ "$only" = "$1" ]; }
+
+pass() {
+  passed=$((passed + 1))
+  printf '  %-34s %s\n' "$1" "$2"
+}
+
+# fail NAME TEXT LOG
+fail() {
+  failures=$((failures + 1))
+  printf '  %-34s FAILED: %s\n' "$1" "$2"
+  sed -n '1,60p' "$3"
+  echo "  (the whole log is $3)"
+}
+
+build() {
+  bash "$root/cmake/natives.sh" "SANITIZE=$1" "OUT=$target/sanitize/$1" "BUILD=$target/$2" \
+    "PANVEC_CACHE=${PANVEC_CACHE:-$HOME/.cache/panvec}" || exit 1
+}
+
+# The report's headline in a log of ours.
+report_in() {
+  grep -m 1 -E '^(==[0-9]+==ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer)|runtime error:' "$1"
+}
+
+# control NAME PATTERN COMMAND...: a fault on purpose; well when it is reported as PATTERN and the program did not survive it.
+control() {
+  local name=$1 pattern=$2 log=$logs/control-${1// /-}.log status
+  shift 2
+  "$@" > "$log" 2>&1
+  status=$?
+  if [ $status -ne 0 ] && grep -q -E "$pattern" "$log"; then
+    pass "$name" "reported: $(grep -m 1 -E "$pattern" "$log" | cut -c 1-150)"
+  else
+    fail "$name" "a fault on purpose was not reported (exit status $status)" "$log"
+  fi
+}
+
+# tests FOLDER: the unit tests there; a case is a line that a test prints.
+tests() {
+  local program name log status cases
+  for program in "$1"/programs/*_test*; do
+    [ -x "$program" ] || continue
+    name=$(basename "$program")
+    log=$logs/$(basename "$1")-$name.log
+    timeout 1800 "$program" > "$log" 2>&1
+    status=$?
+    cases=$(grep -c -v -E '^(=|#| )' "$log")
+    if [ $status -ne 0 ] || report_in "$log" > /dev/null; then
+      fail "$name" "exit status $status" "$log"
+    elif [ "$cases" -eq 0 ]; then
+      fail "$name" "no case ran" "$log"
+    else
+      all_cases=$((all_cases + cases))
+      pass "$name" "$cases cases"
+    fi
+  done
+}
+
+# Java as a process whose native libraries are the sanitizer's. Segmentation faults stay the JVM's, which lives by them.
+java_with_sanitizer() {
+  LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libstdc++.so.6)" \
+    ASAN_OPTIONS=handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:detect_leaks=0:quarantine_size_mb=64 \
+    UBSAN_OPTIONS=print_stacktrace=1 \
+    "$PANVEC_SANITIZE_JAVA" --enable-native-access=ALL-UNNAMED -Xmx2g -XX:+UseSerialGC \
+    "-XX:ErrorFile=$logs/hs_err_%p.log" "-Dpanvec.native.dir=$asan/META-INF/native" "-Dpanvec.seed=$seed" \
+    -cp "$PANVEC_SANITIZE_CLASS_PATH" "$here/SanitizedSuite.java" "$@"
+}
+
+# suite NAME CLASS...
+suite() {
+  local name=$1 log=$logs/suite-${1// /-}.log status line
+  shift
+  java_with_sanitizer suite "$@" > "$log" 2>&1
+  status=$?
+  line=$(grep -m 1 -E '^[0-9]+ tests passed' "$log")
+  if [ $status -ne 0 ] || [ -z "$line" ] || report_in "$log" > /dev/null; then
+    fail "$name" "exit status $status" "$log"
+  else
+    pass "$name" "$line"
+  fi
+}
+
+# fuzz LIBRARY SECONDS: inputs that once found something first, then others.
+fuzz() {
+  local name=$1_fuzz log=$logs/$1_fuzz.log input=$logs/$1_fuzz.input status found
+  found=("$here/found/$1"/*)
+  [ -f "${found[0]}" ] || found=()
+  LSAN_OPTIONS="suppressions=$here/leak.supp:print_suppressions=0" timeout $(($2 + 600)) "$asan/programs/$name" \
+    "-seed=$seed" "-max_total_time=$2" "-current=$input" ${found[@]+"${found[@]}"} > "$log" 2>&1
+  status=$?
+  if [ $status -ne 0 ] || report_in "$log" > /dev/null; then
+    fail "$name" "exit status $status; the input is $input: $asan/programs/$name $input" "$log"
+  else
+    pass "$name" "$(grep -m 1 " inputs, " "$log" | sed 's/^[^:]*: //')"
+  fi
+}
+
+mkdir -p "$logs"
+rm -f "$logs"/*
+build address asan
+if runs races || runs controls; then
+  build thread tsan
+fi
+say "sanitizer builds ready after $((SECONDS - began)) s"
+
+if runs controls; then
+  echo "faults on purpose"
+  heap='ERROR: AddressSanitizer: heap-buffer-overflow'
+  control "heap overflow" "$heap" "$asan/programs/sanitizer_control" overflow
+  control "undefined behaviour" 'runtime error: signed integer overflow' "$asan/programs/sanitizer_control" undefined
+  control "leak" 'ERROR: LeakSanitizer: detected memory leaks' "$asan/programs/sanitizer_control" leak
+  control "race" 'WARNING: ThreadSanitizer: data race' "$tsan/programs/sanitizer_control" race
+  for library in hnswlib usearch faiss sqlitevec; do
+    control "heap overflow from Java, $library" "$heap" java_with_sanitizer overflow $library
+  done
+fi
+
+all_cases=0
+if runs tests; then
+  echo "unit tests, address and undefined behaviour"
+  tests "$asan"
+fi
+if runs races; then
+  echo "unit tests, threads"
+  export TSAN_OPTIONS="suppressions=$here/thread.supp:detect_deadlocks=0:print_suppressions=0"
+  tests "$tsan"
+fi
+if runs tests || runs races; then
+  [ $all_cases -gt 0 ] || fail "unit tests" "no case ran" /dev/null
+fi
+
+if runs suite; then
+  echo "conformance suite in a JVM, every backend"
+  if [ $short = yes ]; then
+    suite "part of the suite" ModelTest LifetimeTest
+  else
+    # Recall and bits of distances at every dimension are hours here, and walk the same code.
+    suite "suite" '!RecallTest' '!DistanceTest' '!FingerprintTest'
+  fi
+fi
+
+if runs fuzz; then
+  echo "fuzzers"
+  seconds=8
+  if [ $short = no ]; then
+    seconds=$(((minutes * 60 - (SECONDS - began)) / 4))
+    [ $seconds -ge 30 ] || seconds=30
+  fi
+  for library in hnswlib usearch faiss sqlitevec; do
+    fuzz $library $seconds
+  done
+fi
+
+[ $((passed + failures)) -gt 0 ] || failures=1
+echo "sanitizers: $passed passed, $failures failed"
+say "$((SECONDS - began)) s"
+[ $failures -eq 0 ]

@@ -1,0 +1,424 @@
+// Hostile calls on the libraries that are numbered by slot. What their headers leave to the caller (a handle that lives, room
+// for k results, links of staged slots only, one writer) is kept; every number that a header gives a range, and every value in
+// a vector, is fair game. A `Library` names the functions:
+//
+//   using Index = panvec_x;
+//   struct Kind;                  with metric and dim, and what else decides create
+//   static std::int32_t create(Input&, Kind&, Index**, ErrorText&)
+//   static constexpr auto free, prepare, reserve, stage, stage_from, link, exact, exact_slots, row, memory_bytes, max_level
+//   static std::int32_t search(Input&, const Index*, SearchArguments...)
+//   static void other_call(Input&, Slots&, Slots& another)   what the library has beside these
+//   static bool may_link(Slots&, std::int64_t count)   keeps what the header asks for before a link
+#pragma once
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "fuzz_input.hpp"
+#include "panvec_status.h"
+
+namespace panvec::fuzz {
+
+constexpr std::int64_t kPageSlots = 32768;
+
+// Room for k results, as a heap block where that is possible: more than any index has rows is address space alone.
+class Results {
+ public:
+  explicit Results(std::int32_t k) {
+    if (k > kLargestBlock) return;
+    const auto count = static_cast<std::size_t>(std::max(k, 0));
+    own_ids_.reset(new std::int64_t[count]);
+    own_distances_.reset(new float[count]);
+  }
+
+  std::int64_t* ids() { return own_ids_ != nullptr ? own_ids_.get() : static_cast<std::int64_t*>(space(0)); }
+  float* distances() { return own_ids_ != nullptr ? own_distances_.get() : static_cast<float*>(space(1)); }
+
+ private:
+  static constexpr std::int32_t kLargestBlock = 20000;
+
+  static void* space(int which) {
+    static void* const spaces[] = {reserved(), reserved()};
+    return spaces[which];
+  }
+  static void* reserved() {
+    void* memory = mmap(nullptr, std::size_t{1} << 34, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    require_that(memory != MAP_FAILED, "address space for k results");
+    return memory;
+  }
+
+  std::unique_ptr<std::int64_t[]> own_ids_;
+  std::unique_ptr<float[]> own_distances_;
+};
+
+// The caller's version: pages of ids for all slots, perhaps dead ones and a filter. Blocks of exactly the size that the header
+// asks for.
+class Version {
+ public:
+  Version(Input& input, std::int64_t slot_count) {
+    const auto pages = static_cast<std::size_t>((slot_count + kPageSlots - 1) / kPageSlots);
+    id_pages_.reset(new const std::int64_t*[pages]);
+    for (std::size_t page = 0; page < pages; ++page) id_pages_[page] = ids(page);
+    if (input.rarely(3)) {
+      dead_pages_.reset(new const std::uint64_t*[pages]);
+      for (std::size_t page = 0; page < pages; ++page) {
+        dead_pages_[page] = input.rarely(2) ? bits(input, kPageSlots / 64) : nullptr;
+      }
+    }
+    if (input.rarely(3)) filter_ = bits(input, static_cast<std::size_t>((slot_count + 63) / 64));
+  }
+
+  const std::int64_t* const* id_pages() const { return id_pages_.get(); }
+  const std::uint64_t* const* dead_pages() const { return dead_pages_.get(); }
+  const std::uint64_t* filter() const { return filter_; }
+
+ private:
+  static const std::int64_t* ids(std::size_t page) {
+    static std::vector<std::unique_ptr<std::int64_t[]>> pages;
+    while (pages.size() <= page) {
+      const auto first = static_cast<std::int64_t>(pages.size()) * kPageSlots;
+      pages.emplace_back(new std::int64_t[kPageSlots]);
+      for (std::int64_t i = 0; i < kPageSlots; ++i) {
+        const std::int64_t slot = first + i;
+        pages.back()[static_cast<std::size_t>(i)] = slot == 0   ? std::numeric_limits<std::int64_t>::min()
+                                                    : slot == 1 ? std::numeric_limits<std::int64_t>::max()
+                                                    : slot % 2 == 0 ? -slot
+                                                                    : slot;
+      }
+    }
+    return pages[page].get();
+  }
+
+  const std::uint64_t* bits(Input& input, std::size_t words) {
+    blocks_.emplace_back(new std::uint64_t[words]);
+    const std::uint64_t kinds[] = {0, ~std::uint64_t{0}, 1, 0x5555555555555555, std::uint64_t{1} << 63};
+    for (std::size_t i = 0; i < words; ++i) blocks_.back()[i] = i < 8 ? kinds[input.byte() % 5] : kinds[i % 5];
+    return blocks_.back().get();
+  }
+
+  std::unique_ptr<const std::int64_t*[]> id_pages_;
+  std::unique_ptr<const std::uint64_t*[]> dead_pages_;
+  const std::uint64_t* filter_ = nullptr;
+  std::vector<std::unique_ptr<std::uint64_t[]>> blocks_;
+};
+
+// A query, perhaps where no float should begin: it is copied before it is looked at.
+class Query {
+ public:
+  Query(Input& input, std::int32_t dim) {
+    const auto count = static_cast<std::size_t>(dim);
+    const std::unique_ptr<float[]> values = input.floats(count);
+    const std::size_t shift = input.rarely(8) ? 1 + input.byte() % 3 : 0;
+    bytes_.reset(new char[count * sizeof(float) + shift]);
+    std::memcpy(bytes_.get() + shift, values.get(), count * sizeof(float));
+    // Not a cast: the compiler may not see that it is misaligned, and must not complain before the library does.
+    void* begin = bytes_.get() + shift;
+    std::memcpy(&query_, &begin, sizeof query_);
+  }
+  const float* get() const { return query_; }
+
+ private:
+  std::unique_ptr<char[]> bytes_;
+  const float* query_ = nullptr;
+};
+
+// One index with what we know of it.
+template <typename Library>
+struct Slots {
+  typename Library::Index* index = nullptr;
+  typename Library::Kind kind{};
+  std::int64_t capacity = 0;  // at least so many slots have room
+  std::int64_t staged = 0;    // rows of slots below were staged
+  std::int64_t linked = 0;
+
+  Slots() = default;
+  ~Slots() { Library::free(index); }
+  Slots(const Slots&) = delete;
+  Slots& operator=(const Slots&) = delete;
+};
+
+// A search or exact scan that succeeded: sorted, of the right length, no distance that is not a number.
+inline void check_results(std::int64_t wanted, std::int64_t slots, const std::int64_t* ids, const float* distances,
+                          std::int32_t count) {
+  require_that(count >= 0 && count <= wanted && count <= slots, "no more hits than were asked for, and than there are");
+  for (std::int32_t i = 0; i < count; ++i) {
+    require_that(!std::isnan(distances[i]), "a distance is a number");
+    if (i == 0) continue;
+    require_that(distances[i - 1] < distances[i] || (distances[i - 1] == distances[i] && ids[i - 1] < ids[i]),
+                 "hits are sorted by distance and id");
+  }
+}
+
+template <typename Library>
+class SlotFuzzer {
+ public:
+  explicit SlotFuzzer(Input& input) : input_(input) {}
+
+  void run() {
+    for (auto& one : indexes_) {
+      // The second mostly like the first, or stage_from would always be refused.
+      if (!create(one)) return;
+    }
+    while (!input_.is_empty()) {
+      Slots<Library>& one = indexes_[input_.rarely(3) ? 1 : 0];
+      Slots<Library>& other = &one == &indexes_[0] ? indexes_[1] : indexes_[0];
+      switch (input_.byte() % 16) {
+        case 0:
+          grow(one);
+          break;
+        case 1:
+        case 2:
+        case 3:
+          stage(one);
+          break;
+        case 4:
+          stage_from(one, input_.rarely(16) ? one : other);
+          break;
+        case 5:
+        case 6:
+        case 7:
+          link(one);
+          break;
+        case 8:
+        case 9:
+        case 10:
+          search(one);
+          break;
+        case 11:
+          exact(one);
+          break;
+        case 12:
+          exact_slots(one);
+          break;
+        case 13:
+          row(one);
+          break;
+        default:
+          Library::other_call(input_, one, other);
+      }
+      require_that(Library::memory_bytes(one.index) >= 0, "memory is not negative");
+      require_that(Library::max_level(one.index) >= -1, "a graph has layers from 0 on");
+    }
+  }
+
+ private:
+  bool create(Slots<Library>& one) {
+    if (&one != &indexes_[0]) one.kind = indexes_[0].kind;
+    ErrorText error(input_);
+    typename Library::Index* created = nullptr;
+    const std::int32_t status = Library::create(input_, one.kind, &one == &indexes_[0], &created, error);
+    if (!error.ok(status)) {
+      require_that(created == nullptr, "a refused create makes nothing");
+      return false;
+    }
+    one.index = created;
+    // Rows of such a width would take the memory of the machine.
+    return one.kind.dim <= 4096;
+  }
+
+  void grow(Slots<Library>& one) {
+    std::int64_t capacity = input_.rarely(16) ? 65600 : input_.number(0, 400);
+    // Refused, or beyond all memory; not what the machine may well have.
+    if (capacity > 100000 && capacity < std::int64_t{1} << 31) capacity = std::int64_t{1} << 31;
+    const bool prepares = input_.rarely(3);
+    ErrorText error(input_);
+    std::int32_t status;
+    {
+      const ScarceMemory scarce(input_);
+      status = (prepares ? Library::prepare : Library::reserve)(one.index, capacity, error.text(), error.capacity());
+    }
+    if (!error.ok(status)) return;
+    require_that(capacity >= 0 && capacity < std::int64_t{1} << 31, "a capacity is 0 to 2^31 - 1");
+    if (!prepares) one.capacity = std::max(one.capacity, capacity);
+  }
+
+  void stage(Slots<Library>& one) {
+    const std::int64_t first = input_.number(one.linked, one.staged);
+    const std::int64_t count = input_.number(0, std::min<std::int64_t>(one.capacity - one.staged, 40));
+    const bool fits = count >= 0 && first >= one.linked && first <= one.capacity && count <= one.capacity - first;
+    // What does not fit is refused before a row is read.
+    const std::unique_ptr<float[]> rows =
+        input_.floats(static_cast<std::size_t>(fits ? count : 0) * static_cast<std::size_t>(one.kind.dim));
+    std::int64_t bad_row = -2;
+    std::int32_t bad_component = -2;
+    ErrorText error(input_);
+    std::int32_t status;
+    {
+      const ScarceMemory scarce(input_);
+      status = Library::stage(one.index, first, rows.get(), count, &bad_row, &bad_component, error.text(),
+                              error.capacity());
+    }
+    const bool staged = error.ok(status);
+    require_that(!staged || fits, "slots that are linked or beyond the capacity are not staged");
+    if (status == PANVEC_INVALID_VECTOR) {
+      require_that(bad_row >= 0 && bad_row < count && bad_component >= -1 && bad_component < one.kind.dim,
+                   "a bad row is one of those given");
+    }
+    note_staged(one, first, count, staged, fits);
+  }
+
+  static void note_staged(Slots<Library>& one, std::int64_t first, std::int64_t count, bool staged, bool fits) {
+    // What failed may have written over what was staged before.
+    if (fits) one.staged = std::max(one.linked, std::min(one.staged, first));
+    if (staged && first <= one.staged) one.staged = first + count;
+  }
+
+  void stage_from(Slots<Library>& one, Slots<Library>& source) {
+    const std::int64_t first = input_.number(one.linked, one.staged);
+    const std::int64_t count = input_.number(0, std::min<std::int64_t>(one.capacity - one.staged, 20));
+    const bool fits = count >= 0 && first >= one.linked && first <= one.capacity && count <= one.capacity - first;
+    const auto listed = static_cast<std::size_t>(fits ? count : 0);
+    const std::unique_ptr<std::int32_t[]> slots(new std::int32_t[listed]);
+    for (std::size_t i = 0; i < listed; ++i) {
+      slots[i] = source.linked == 0 || input_.rarely(32) ? input_.number32(0, -1)
+                                                         : static_cast<std::int32_t>(input_.below(static_cast<std::uint32_t>(
+                                                               std::min<std::int64_t>(source.linked, 65535))));
+    }
+    ErrorText error(input_);
+    std::int32_t status;
+    {
+      const ScarceMemory scarce(input_);
+      status = Library::stage_from(one.index, first, source.index, slots.get(), count, error.text(), error.capacity());
+    }
+    const bool staged = error.ok(status);
+    require_that(!staged || (fits && &one != &source), "slots come from another index, to where there is room");
+    note_staged(one, first, count, staged, fits);
+  }
+
+  void link(Slots<Library>& one) {
+    const std::int64_t first = input_.rarely(16) ? input_.number(0, one.capacity) : one.linked;
+    std::int64_t count = input_.rarely(8) ? input_.number(0, one.staged - one.linked) : one.staged - one.linked;
+    // Rows that nobody staged may be linked by mistake, but then answers mean nothing.
+    if (count > one.staged - one.linked && count <= one.capacity - one.linked) count = one.staged - one.linked;
+    if (count > 0 && count <= one.capacity && !Library::may_link(input_, one, one.linked + count)) return;
+    const std::int32_t threads = input_.rarely(4) ? input_.number32(1, 4) : 1;
+    const std::unique_ptr<std::int32_t> yield(input_.rarely(3) ? new std::int32_t(input_.rarely(2)) : nullptr);
+    const std::int64_t slice_nanos = std::max<std::int64_t>(input_.number(0, 1000), 0);
+    std::int64_t linked = 0;
+    ErrorText error(input_);
+    std::int32_t status;
+    {
+      const ScarceMemory scarce(input_);
+      status = Library::link(one.index, first, count, threads, yield.get(), slice_nanos, &linked, error.text(),
+                             error.capacity());
+    }
+    const bool ok = error.ok(status);
+    require_that(linked >= 0 && linked <= std::max<std::int64_t>(count, 0), "no more slots are linked than were given");
+    require_that(!ok || first == one.linked, "linking goes on at the first slot that is not linked");
+    one.linked += linked;
+  }
+
+  // Mostly all that is linked; or a number that is refused.
+  std::int64_t slots_to_scan(const Slots<Library>& one) {
+    const std::int64_t count = input_.rarely(3) ? input_.number(0, one.linked) : one.linked;
+    return count > one.linked && count <= one.capacity ? one.linked : count;
+  }
+
+  std::int64_t readable(const Slots<Library>& one, std::int64_t slots) {
+    return slots < 0 || slots > one.capacity ? 0 : slots;
+  }
+
+  void search(Slots<Library>& one) {
+    const std::int64_t slot_count = slots_to_scan(one);
+    const std::int32_t k = input_.number32(1, 30);
+    const Version version(input_, readable(one, slot_count));
+    const Query query(input_, one.kind.dim);
+    const StopArguments stop(input_);
+    Results results(k);
+    std::int32_t count = -1;
+    ErrorText error(input_);
+    std::int32_t status;
+    const typename Library::Width width(input_);
+    {
+      const ScarceMemory scarce(input_);
+      status = Library::search(one.index, slot_count, version.dead_pages(), version.id_pages(), version.filter(),
+                               query.get(), k, width, stop.flag.get(), stop.nanos_left, results.ids(),
+                               results.distances(), &count, error.text(), error.capacity());
+    }
+    if (!error.ok(status)) return;
+    require_that(k >= 1 && slot_count >= 0 && slot_count <= one.capacity, "k and slot_count have their ranges");
+    check_results(k, slot_count, results.ids(), results.distances(), count);
+  }
+
+  void exact(Slots<Library>& one) {
+    const std::int32_t k = input_.number32(1, 30);
+    Results results(k);
+    const std::int64_t end = slots_to_scan(one);
+    const std::int64_t slots = readable(one, end);
+    const Version version(input_, slots);
+    const Query query(input_, one.kind.dim);
+    std::int32_t count = input_.rarely(16) ? input_.number32(0, -1) : 0;
+    const bool count_is_made_up = count != 0;
+    std::int64_t from = input_.rarely(16) ? input_.number(0, -1) : 0;
+    // In slices, as the engine does.
+    for (int slice = 0; slice < 4; ++slice) {
+      const bool last = slice == 3;
+      const std::int64_t to = last ? end : std::min(end, from < 0 ? end : from + (end - from) / 2);
+      if (count_is_made_up && count >= 0 && count <= k) return;  // a state that never was: the caller's part
+      ErrorText error(input_);
+      std::int32_t status;
+      {
+        const ScarceMemory scarce(input_);
+        status = Library::exact(one.index, from, to, version.dead_pages(), version.id_pages(), version.filter(),
+                                query.get(), k, last ? 1 : 0, results.ids(), results.distances(), &count, error.text(),
+                                error.capacity());
+      }
+      if (!error.ok(status)) return;
+      require_that(k >= 1 && to <= one.capacity && from >= 0, "k and the slots have their ranges");
+      from = to;
+    }
+    check_results(k, slots, results.ids(), results.distances(), count);
+  }
+
+  void exact_slots(Slots<Library>& one) {
+    const std::int32_t k = input_.number32(1, 30);
+    Results results(k);
+    const std::int64_t listed = input_.number(0, 20);
+    const auto entries = static_cast<std::size_t>(listed > 0 && listed < 1000 && one.linked > 0 ? listed : 0);
+    const std::unique_ptr<std::int32_t[]> slots(new std::int32_t[entries]);
+    bool hostile = false;
+    for (std::size_t i = 0; i < entries; ++i) {
+      slots[i] = static_cast<std::int32_t>(i) % static_cast<std::int32_t>(one.linked);
+      if (!input_.rarely(64)) continue;
+      const std::int32_t slot = input_.number32(0, 0);
+      if (slot >= 0 && slot < one.capacity) continue;
+      slots[i] = slot;
+      hostile = true;
+    }
+    const Version version(input_, one.linked);
+    const Query query(input_, one.kind.dim);
+    std::int32_t count = 0;
+    ErrorText error(input_);
+    std::int32_t status;
+    {
+      const ScarceMemory scarce(input_);
+      status = Library::exact_slots(one.index, slots.get(), listed < 0 ? listed : static_cast<std::int64_t>(entries),
+                                    version.id_pages(), query.get(), k, 1, results.ids(), results.distances(), &count,
+                                    error.text(), error.capacity());
+    }
+    if (!error.ok(status)) return;
+    require_that(!hostile && k >= 1 && listed >= 0, "slots beyond the capacity are refused");
+  }
+
+  void row(Slots<Library>& one) {
+    std::int64_t slot = input_.number(0, one.linked - 1);
+    if (slot >= one.linked && slot < one.capacity) slot = one.capacity;
+    const std::unique_ptr<float[]> values(new float[static_cast<std::size_t>(one.kind.dim)]);
+    ErrorText error(input_);
+    if (!error.ok(Library::row(one.index, slot, values.get(), error.text(), error.capacity()))) return;
+    require_that(slot >= 0 && slot < one.capacity, "only slots below the capacity have rows");
+  }
+
+  Input& input_;
+  Slots<Library> indexes_[2];
+};
+
+}  // namespace panvec::fuzz
