@@ -1,8 +1,10 @@
 package io.github.panvec.conformance;
 
 import io.github.panvec.Metric;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -29,10 +31,21 @@ public final class CellLog {
 
   private static final Map<Cell, Outcome> OUTCOMES = new LinkedHashMap<>();
   private static final Map<String, String> FINGERPRINTS = new LinkedHashMap<>();
+
+  /** Threads that a test starts, or is run on because of its time limit, belong to the test. */
   private static final ThreadLocal<Set<Subject.Shape>> TOUCHED =
-      ThreadLocal.withInitial(LinkedHashSet::new);
+      new InheritableThreadLocal<>() {
+        @Override
+        protected Set<Subject.Shape> initialValue() {
+          return none();
+        }
+      };
 
   private CellLog() {}
+
+  private static Set<Subject.Shape> none() {
+    return Collections.synchronizedSet(new LinkedHashSet<>());
+  }
 
   /** Everything so far. */
   public static synchronized Map<Cell, Outcome> outcomes() {
@@ -56,7 +69,8 @@ public final class CellLog {
 
   /** A test begins on this thread. */
   static void begin() {
-    TOUCHED.get().clear();
+    // Not cleared: a test that ran out of time may still be adding to the last one's.
+    TOUCHED.set(none());
   }
 
   /** The running test is about this metric and dimension. */
@@ -64,11 +78,18 @@ public final class CellLog {
     TOUCHED.get().add(shape);
   }
 
+  /** What the running test is about, so far. */
+  static List<Subject.Shape> touched() {
+    Set<Subject.Shape> touched = TOUCHED.get();
+    synchronized (touched) {
+      return List.copyOf(touched);
+    }
+  }
+
   /** The test that began on this thread has ended; an empty failure: it passed. */
   static void end(Subject subject, String test, String[] claims, String failure) {
-    Set<Subject.Shape> touched = TOUCHED.get();
     synchronized (CellLog.class) {
-      for (Subject.Shape shape : touched) {
+      for (Subject.Shape shape : touched()) {
         for (String claim : claims) {
           Cell cell =
               new Cell(subject.backend(), subject.type(), shape.metric(), shape.dimension(), claim);
@@ -79,6 +100,6 @@ public final class CellLog {
         }
       }
     }
-    touched.clear();
+    begin();
   }
 }

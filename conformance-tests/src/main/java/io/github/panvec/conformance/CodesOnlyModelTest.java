@@ -18,6 +18,7 @@ class CodesOnlyModelTest extends ConformanceTest {
     "codes.writes",
     "codes.min-k-matches",
     "codes.refuse-what-needs-vectors",
+    "model.random-operations",
     "errors.index-as-before"
   })
   void randomOperationsLeaveIndexAndMapAlike(Metric metric) {

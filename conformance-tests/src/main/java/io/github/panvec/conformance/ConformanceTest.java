@@ -7,8 +7,10 @@ import io.github.panvec.Metric;
 import io.github.panvec.VectorIndex;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -17,11 +19,15 @@ import org.junit.jupiter.params.provider.MethodSource;
 /**
  * A part of the suite, run for every kind of index that keeps its vectors. A part about kinds that
  * a backend does not have is none of its business; {@link Subjects#all()} refuses to test nothing.
+ *
+ * <p>A test that hangs fails in the end, on a thread of its own: an index that waits for ever in
+ * native code, or for a lock, does not notice that it is interrupted.
  */
 @ParameterizedClass(name = "{0}", allowZeroInvocations = true)
 @MethodSource("subjects")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @ExtendWith(CellRecorder.class)
+@Timeout(value = 20, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 abstract class ConformanceTest {
   @Parameter Subject subject;
 

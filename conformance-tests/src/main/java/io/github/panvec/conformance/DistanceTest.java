@@ -7,6 +7,7 @@ import io.github.panvec.Hit;
 import io.github.panvec.IdFilter;
 import io.github.panvec.InvalidVectorException;
 import io.github.panvec.Metric;
+import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
@@ -17,6 +18,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.random.RandomGenerator;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -26,6 +29,8 @@ class DistanceTest extends ConformanceTest {
 
   /** The dimension of vectors that tell in which order sums were added. */
   private static final int SENSITIVE = 104;
+
+  private static final int NEAR_TIES = 1000;
 
   @Contract({"exact.bit-for-bit", "exact.k-smallest"})
   @ParameterizedTest
@@ -38,6 +43,70 @@ class DistanceTest extends ConformanceTest {
         assertThat(index.search(SearchRequest.of(query, k).exact()).hits())
             .isEqualTo(rows.nearest(query, k));
       }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("metrics")
+  @Contract({"search.reported-distance", "search.order"})
+  void reportedDistancesOfAPlainSearchAreTheReferences(Metric metric) {
+    Rows rows = Rows.gaussian(metric, 24, 3000);
+    try (VectorIndex index = create(24, metric)) {
+      rows.addTo(index);
+      for (int q = 0; q < 20; q++) {
+        float[] query = TestVectors.gaussian(rows.random, 24);
+        SearchResult result = index.search(query, 25);
+        assertThat(result.count()).isEqualTo(25);
+        rows.assertDistances(query, result);
+      }
+    }
+  }
+
+  @Test
+  @Contract("exact.positive-zero")
+  void anInnerProductTooSmallForAFloatIsPositiveZero() {
+    try (VectorIndex index = create(2, only(Metric.DOT))) {
+      index.add(9, new float[] {0, 0});
+      index.add(5, new float[] {1e-30f, 0});
+      index.add(7, new float[] {-1e-30f, 0});
+      SearchResult result = index.search(SearchRequest.of(new float[] {1e-30f, 0}, 3).exact());
+      assertThat(result.ids()).containsExactly(5, 7, 9);
+      for (float distance : result.distances()) {
+        assertThat(Float.floatToRawIntBits(distance)).isZero();
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("metrics")
+  @Contract({"search.order", "exact.ties-by-id"})
+  void equalDistancesComeInOrderOfIds(Metric metric) {
+    long[] ids = {5, -3, Long.MAX_VALUE, 0, Long.MIN_VALUE, -1, 77, 12};
+    float[] vector = {1, 2, 3};
+    try (VectorIndex index = create(3, metric)) {
+      for (long id : ids) {
+        index.add(id, vector);
+      }
+      long[] sorted = LongStream.of(ids).sorted().toArray();
+      assertThat(index.search(vector, 8).ids()).containsExactly(sorted);
+      assertThat(index.search(SearchRequest.of(vector, 3).exact()).ids())
+          .containsExactly(sorted[0], sorted[1], sorted[2]);
+    }
+  }
+
+  @Test
+  @Contract("exact.ties-by-id")
+  void theBestOfManyTiesAreTheSmallestIds() {
+    try (VectorIndex index = create(4, any(Metric.L2))) {
+      int count = 2000;
+      long[] ids = new long[count];
+      float[] vectors = ones(count * 4);
+      for (int i = 0; i < count; i++) {
+        ids[i] = (i * 7919L) % count;
+      }
+      index.addAll(ids, vectors);
+      assertThat(index.search(SearchRequest.of(ones(4), 5).exact()).ids())
+          .containsExactly(0, 1, 2, 3, 4);
     }
   }
 
@@ -86,17 +155,14 @@ class DistanceTest extends ConformanceTest {
         float[] some = new float[count * shape.dimension()];
         System.arraycopy(queries, 0, some, 0, some.length);
         SearchRequest request = SearchRequest.of(some, 10);
-        assertThat(hits(index.searchAll(request))).isEqualTo(plain.subList(0, count));
-        assertThat(hits(index.searchAll(request.exact()))).isEqualTo(exact.subList(0, count));
+        assertThat(BatchTest.hits(index.searchAll(request))).isEqualTo(plain.subList(0, count));
+        assertThat(BatchTest.hits(index.searchAll(request.exact())))
+            .isEqualTo(exact.subList(0, count));
       }
     }
   }
 
-  private static List<List<Hit>> hits(List<SearchResult> results) {
-    return results.stream().map(SearchResult::hits).toList();
-  }
-
-  @Contract("vectors.heap-and-native-alike")
+  @Contract({"vectors.heap-and-native-alike", "vectors.unchanged"})
   @ParameterizedTest
   @MethodSource("shapes")
   void heapArraysAndSegmentsAreTakenAlike(Subject.Shape shape) {
@@ -117,6 +183,48 @@ class DistanceTest extends ConformanceTest {
         assertThat(index.search(SearchRequest.of(segment, 10)).hits())
             .isEqualTo(index.search(query, 10).hits());
       }
+      assertThat(ids.toArray(ValueLayout.JAVA_LONG)).isEqualTo(rows.ids());
+      assertThat(vectors.toArray(ValueLayout.JAVA_FLOAT)).isEqualTo(rows.flat());
+      assertThat(nativeQuery.toArray(ValueLayout.JAVA_FLOAT)).isEqualTo(query);
+    }
+  }
+
+  @Contract("vectors.unchanged")
+  @ParameterizedTest
+  @MethodSource("shapes")
+  void nativeInputIsNeverModified(Subject.Shape shape) {
+    Rows rows = Rows.gaussian(shape.metric(), shape.dimension(), 5);
+    try (VectorIndex index = create(shape.dimension(), shape.metric());
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment sample = arena.allocateFrom(ValueLayout.JAVA_FLOAT, rows.queries(3));
+      MemorySegment vectors = arena.allocateFrom(ValueLayout.JAVA_FLOAT, rows.flat());
+      MemorySegment queries = arena.allocateFrom(ValueLayout.JAVA_FLOAT, rows.queries(20));
+      SearchBuffer buffer = SearchBuffer.allocate(shape.dimension(), 2);
+      buffer.setQuery(rows.query());
+      List<MemorySegment> given = List.of(sample, vectors, queries, buffer.query());
+      List<float[]> before =
+          given.stream().map(each -> each.toArray(ValueLayout.JAVA_FLOAT)).toList();
+      train(index, sample);
+      index.addAll(MemorySegment.ofArray(rows.ids()), vectors);
+      train(index, sample);
+      for (SearchRequest request :
+          List.of(SearchRequest.of(queries, 2), SearchRequest.of(queries, 2).exact())) {
+        index.searchAll(request);
+        index.search(request.query(buffer.query()), buffer);
+        index.search(request.query(buffer.query()).filter(IdFilter.in(rows.every(2))), buffer);
+      }
+      for (int i = 0; i < given.size(); i++) {
+        assertThat(given.get(i).toArray(ValueLayout.JAVA_FLOAT)).isEqualTo(before.get(i));
+      }
+    }
+  }
+
+  /** A sample may be too small to learn from. */
+  private static void train(VectorIndex index, MemorySegment sample) {
+    try {
+      index.train(sample);
+    } catch (IllegalArgumentException tooSmall) {
+      assertThat(tooSmall).isNotInstanceOf(InvalidVectorException.class);
     }
   }
 
@@ -156,9 +264,10 @@ class DistanceTest extends ConformanceTest {
     try (VectorIndex index = rows.index(subject)) {
       for (float factor : factors) {
         float[] query = TestVectors.scaled(rows.query(), factor);
-        assertThat(index.search(SearchRequest.of(query, 20).exact()).hits())
-            .isEqualTo(rows.nearest(query, 20));
-        rows.assertDistances(query, index.search(query, 20));
+        // All of them: under DOT the short ones are never among the nearest.
+        assertThat(index.search(SearchRequest.of(query, ROWS).exact()).hits())
+            .isEqualTo(rows.nearest(query, ROWS));
+        rows.assertDistances(query, index.search(query, ROWS));
       }
     }
   }
@@ -293,6 +402,88 @@ class DistanceTest extends ConformanceTest {
       assertThat(index.search(SearchRequest.of(query, ROWS).exact()).hits())
           .isEqualTo(rows.nearest(query, ROWS));
     }
+  }
+
+  /**
+   * Distances so near each other that single precision orders them in another way: whatever chooses
+   * the k nearest before the reference's sums rank them has to allow for its own error.
+   */
+  @Contract({"exact.bit-for-bit", "exact.k-smallest"})
+  @ParameterizedTest
+  @MethodSource("metrics")
+  void theNearestOfManyNearTiesAreThoseOfTheReference(Metric metric) {
+    Rows rows = new Rows(metric, SENSITIVE);
+    float[] query = rows.query();
+    for (int i = 0; i < NEAR_TIES; i++) {
+      rows.put(i, nearTie(metric, query, rows.random));
+    }
+    try (VectorIndex index = rows.index(subject)) {
+      for (int k : new int[] {1, 10, 40}) {
+        assertThat(index.search(SearchRequest.of(query, k).exact()).hits())
+            .as("k %d", k)
+            .isEqualTo(rows.nearest(query, k));
+      }
+    }
+  }
+
+  /** Away from the query in a random direction; how near is the same but for about 1e-7. */
+  private static float[] nearTie(Metric metric, float[] query, RandomGenerator random) {
+    double[] across = new double[query.length];
+    double along = 0;
+    double squares = 0;
+    for (int i = 0; i < query.length; i++) {
+      across[i] = random.nextGaussian();
+      along += across[i] * query[i];
+      squares += (double) query[i] * query[i];
+    }
+    double left = 0;
+    for (int i = 0; i < query.length; i++) {
+      across[i] -= along / squares * query[i];
+      left += across[i] * across[i];
+    }
+    double tiny = 1e-7 * random.nextGaussian();
+    float[] row = new float[query.length];
+    for (int i = 0; i < row.length; i++) {
+      double unit = across[i] / Math.sqrt(left);
+      row[i] =
+          (float)
+              switch (metric) {
+                case L2 -> query[i] + (1 + tiny) * unit;
+                case COSINE -> (0.99 + tiny) * query[i] / Math.sqrt(squares) + 0.141 * unit;
+                case DOT -> across[i] + (0.01 + tiny) * query[i] / squares;
+              };
+    }
+    return row;
+  }
+
+  /**
+   * A product of parallel unit vectors is above 1 as often as not, by an error of rounding. (Of
+   * opposite ones it is below −1, but 2 and so little more is 2 as a float.)
+   */
+  @Contract({"exact.bit-for-bit", "search.reported-distance"})
+  @ParameterizedTest(allowZeroInvocations = true)
+  @MethodSource("cosineShapes")
+  void parallelAndOppositeRowsAreNoNearerThanZeroAndNoFartherThanTwo(Subject.Shape shape) {
+    Rows rows = Rows.gaussian(shape.metric(), shape.dimension(), 10);
+    long[] ids = rows.ids();
+    for (long id : ids) {
+      rows.put(100 + id, TestVectors.scaled(rows.byId.get(id), -1));
+      rows.put(200 + id, TestVectors.scaled(rows.byId.get(id), 3));
+    }
+    int count = 3 * ids.length;
+    try (VectorIndex index = rows.index(subject)) {
+      for (long id : ids) {
+        float[] query = rows.byId.get(id);
+        List<Hit> hits = index.search(SearchRequest.of(query, count).exact()).hits();
+        assertThat(hits).isEqualTo(rows.nearest(query, count));
+        assertThat(hits).allMatch(hit -> hit.distance() >= 0 && hit.distance() <= 2);
+        rows.assertDistances(query, index.search(query, count));
+      }
+    }
+  }
+
+  final List<Subject.Shape> cosineShapes() {
+    return shapes().stream().filter(shape -> shape.metric() == Metric.COSINE).toList();
   }
 
   /**

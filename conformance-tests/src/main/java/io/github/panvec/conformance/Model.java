@@ -14,7 +14,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -29,13 +28,10 @@ final class Model {
    * @param type what has to be thrown, or a subclass
    * @param words what the message has to contain
    */
-  private record Refusal(Class<? extends RuntimeException> type, List<String> words) {
+  private record Flaw(Class<? extends RuntimeException> type, List<String> words) {
     boolean isAnsweredBy(RuntimeException thrown) {
-      String message = String.valueOf(thrown.getMessage());
       return type.isInstance(thrown)
-          && words.stream()
-              .allMatch(
-                  word -> Pattern.compile(Pattern.quote(word) + "(?!\\d)").matcher(message).find());
+          && Words.missing(String.valueOf(thrown.getMessage()), words).isEmpty();
     }
 
     @Override
@@ -72,7 +68,7 @@ final class Model {
     for (long id : operation.written()) {
       seen.add(id);
     }
-    List<Refusal> refusals = refusals(operation);
+    List<Flaw> flaws = flaws(operation);
     Object answer;
     try {
       answer = operation.on(index);
@@ -80,13 +76,13 @@ final class Model {
       throw mismatch;
     } catch (RuntimeException thrown) {
       if (!mayThrow(operation, thrown)
-          && refusals.stream().noneMatch(r -> r.isAnsweredBy(thrown))) {
-        throw new Mismatch(expectation(refusals, "no exception"), thrown.toString());
+          && flaws.stream().noneMatch(flaw -> flaw.isAnsweredBy(thrown))) {
+        throw new Mismatch(expectation(flaws, "no exception"), thrown.toString());
       }
       return false;
     }
-    if (!refusals.isEmpty()) {
-      throw new Mismatch(expectation(refusals, ""), JavaCode.answer(answer));
+    if (!flaws.isEmpty()) {
+      throw new Mismatch(expectation(flaws, ""), JavaCode.answer(answer));
     }
     follow(index, operation, answer);
     return true;
@@ -121,12 +117,12 @@ final class Model {
     return reads;
   }
 
-  // ---- refusals
+  // ---- flaws of calls
 
-  private static String expectation(List<Refusal> refusals, String none) {
-    return refusals.isEmpty()
+  private static String expectation(List<Flaw> flaws, String none) {
+    return flaws.isEmpty()
         ? none
-        : refusals.stream().map(Refusal::toString).distinct().collect(Collectors.joining(" or "));
+        : flaws.stream().map(Flaw::toString).distinct().collect(Collectors.joining(" or "));
   }
 
   /** A sample may be too small, and how many vectors are enough is the backend's affair. */
@@ -135,48 +131,48 @@ final class Model {
   }
 
   /** All that is wrong with a call; the index may complain about any of it. */
-  private List<Refusal> refusals(Operation operation) {
-    List<Refusal> refusals = new ArrayList<>();
+  private List<Flaw> flaws(Operation operation) {
+    List<Flaw> flaws = new ArrayList<>();
     if (operation instanceof Operation.Add add) {
-      refuseLive(new long[] {add.id()}, refusals);
-      refuseBad(add.vector(), "", refusals);
+      refuseLive(new long[] {add.id()}, flaws);
+      refuseBad(add.vector(), "", flaws);
     } else if (operation instanceof Operation.Upsert upsert) {
-      refuseBad(upsert.vector(), "", refusals);
+      refuseBad(upsert.vector(), "", flaws);
     } else if (operation instanceof Operation.AddAll batch) {
-      refuseBatch(batch, refusals);
+      refuseBatch(batch, flaws);
     } else if (operation instanceof Operation.Get) {
-      refuseWithoutVectors(refusals);
+      refuseWithoutVectors(flaws);
     } else if (operation instanceof Operation.Search search) {
-      refuseBad(search.query(), "", refusals);
-      refuseOptions(search.options(), refusals);
+      refuseBad(search.query(), "", flaws);
+      refuseOptions(search.options(), flaws);
     } else if (operation instanceof Operation.BufferedSearch search) {
-      refuseBad(search.query(), "", refusals);
-      refuseOptions(search.options(), refusals);
+      refuseBad(search.query(), "", flaws);
+      refuseOptions(search.options(), flaws);
     } else if (operation instanceof Operation.SearchAll search) {
-      refuseQueries(search, refusals);
-      refuseOptions(search.options(), refusals);
+      refuseQueries(search, flaws);
+      refuseOptions(search.options(), flaws);
     } else if (operation instanceof Operation.Train train
         && train.flatSample().length % dimension != 0) {
-      refusals.add(new Refusal(InvalidVectorException.class, List.of()));
+      flaws.add(new Flaw(InvalidVectorException.class, List.of()));
     }
-    return refusals;
+    return flaws;
   }
 
-  private void refuseLive(long[] ids, List<Refusal> refusals) {
+  private void refuseLive(long[] ids, List<Flaw> flaws) {
     Set<Long> before = new HashSet<>(rows.keySet());
     for (int row = 0; row < ids.length; row++) {
       if (!before.add(ids[row])) {
         List<String> words = List.of("row " + row, "id " + ids[row]);
-        refusals.add(new Refusal(DuplicateIdException.class, words));
+        flaws.add(new Flaw(DuplicateIdException.class, words));
       }
     }
   }
 
   /** A vector that no index takes. */
-  private void refuseBad(float[] vector, String where, List<Refusal> refusals) {
+  private void refuseBad(float[] vector, String where, List<Flaw> flaws) {
     if (vector.length != dimension) {
-      refusals.add(
-          new Refusal(
+      flaws.add(
+          new Flaw(
               InvalidVectorException.class,
               List.of(vector.length + " components", "" + dimension)));
       return;
@@ -185,11 +181,11 @@ final class Model {
       if (!Float.isFinite(vector[i])) {
         String what = Float.isNaN(vector[i]) ? "NaN" : "infinite";
         List<String> words = List.of(where, "component " + i, what);
-        refusals.add(new Refusal(InvalidVectorException.class, words));
+        flaws.add(new Flaw(InvalidVectorException.class, words));
       }
     }
     if (metric == Metric.COSINE && isZero(vector)) {
-      refusals.add(new Refusal(InvalidVectorException.class, List.of(where, "zero")));
+      flaws.add(new Flaw(InvalidVectorException.class, List.of(where, "zero")));
     }
   }
 
@@ -202,47 +198,47 @@ final class Model {
     return true;
   }
 
-  private void refuseBatch(Operation.AddAll batch, List<Refusal> refusals) {
+  private void refuseBatch(Operation.AddAll batch, List<Flaw> flaws) {
     long[] ids = batch.written();
-    refuseLive(ids, refusals);
+    refuseLive(ids, flaws);
     float[] vectors = batch.vectors();
     int needed = ids.length * dimension;
     if (vectors.length != needed) {
       List<String> words = List.of(needed + " components", "" + vectors.length);
-      refusals.add(new Refusal(InvalidVectorException.class, words));
+      flaws.add(new Flaw(InvalidVectorException.class, words));
       return;
     }
     for (int row = 0; row < ids.length; row++) {
-      refuseBad(row(vectors, row), "row " + row, refusals);
+      refuseBad(row(vectors, row), "row " + row, flaws);
     }
   }
 
-  private void refuseQueries(Operation.SearchAll search, List<Refusal> refusals) {
+  private void refuseQueries(Operation.SearchAll search, List<Flaw> flaws) {
     float[] queries = search.flatQueries();
     if (queries.length % dimension != 0) {
-      refusals.add(
-          new Refusal(
+      flaws.add(
+          new Flaw(
               InvalidVectorException.class,
               List.of(queries.length + " components", "" + dimension)));
       return;
     }
     for (int q = 0; q < queries.length / dimension; q++) {
-      refuseBad(row(queries, q), "query " + q, refusals);
+      refuseBad(row(queries, q), "query " + q, flaws);
     }
   }
 
-  private void refuseOptions(Operation.Options options, List<Refusal> refusals) {
+  private void refuseOptions(Operation.Options options, List<Flaw> flaws) {
     if (options.k() < 1 || options.k() > capabilities.maxK()) {
-      refusals.add(new Refusal(IllegalArgumentException.class, List.of("k ", "" + options.k())));
+      flaws.add(new Flaw(IllegalArgumentException.class, List.of("k", "" + options.k())));
     }
     if (options.exactness() == Operation.Exactness.EXACT) {
-      refuseWithoutVectors(refusals);
+      refuseWithoutVectors(flaws);
     }
   }
 
-  private void refuseWithoutVectors(List<Refusal> refusals) {
+  private void refuseWithoutVectors(List<Flaw> flaws) {
     if (capabilities.codesOnly()) {
-      refusals.add(new Refusal(UnsupportedOperationException.class, List.of("float32 vectors")));
+      flaws.add(new Flaw(UnsupportedOperationException.class, List.of("float32 vectors")));
     }
   }
 

@@ -23,10 +23,10 @@ import java.util.stream.Collectors;
  *
  * <pre>{@code KINDS | METRICS | CLAIMS | REASON}</pre>
  *
- * <p>{@code KINDS} is a backend and a type ({@code usearch i8}), {@code codes-only} or {@code
- * keeps-vectors}; {@code METRICS} and {@code CLAIMS} are lists with commas, {@code *} standing for
- * all metrics, or any letters of a name: {@code usearch i8*}, {@code exact.*}. A line whose claims
- * are {@code *} says that the metrics are not taken at all.
+ * <p>{@code KINDS} is a backend and a type ({@code usearch i8}), {@code codes-only}, {@code
+ * keeps-vectors} or {@code learns-nothing}; {@code METRICS} and {@code CLAIMS} are lists with
+ * commas, {@code *} standing for all metrics, or any letters of a name: {@code usearch i8*}, {@code
+ * exact.*}. A line whose claims are {@code *} says that the metrics are not taken at all.
  */
 final class NotSupported {
   static final String RESOURCE = "META-INF/panvec/not-supported.txt";
@@ -45,6 +45,7 @@ final class NotSupported {
       return switch (kinds) {
         case "codes-only" -> subject.capabilities().codesOnly();
         case "keeps-vectors" -> !subject.capabilities().codesOnly();
+        case "learns-nothing" -> !subject.takes("trainingRows");
         default -> pattern(kinds).matcher(subject.toString()).matches();
       };
     }

@@ -12,6 +12,9 @@ record RecallCell(Metric metric, int dimension, RecallData.Distribution distribu
 
   private static final List<Integer> DAILY = List.of(2, 16, 100, 384, 1536);
 
+  /** Where filtered searches are measured too. */
+  private static final List<Integer> FILTERED = List.of(16, 100);
+
   /** With codes alone recall is that of the codes, which few cells tell. */
   private static final List<Integer> CODES_ONLY = List.of(16, 384);
 
@@ -68,6 +71,15 @@ record RecallCell(Metric metric, int dimension, RecallData.Distribution distribu
   /** Whether it is measured in every run of the tests, not every night alone. */
   boolean isDaily() {
     return DAILY.contains(dimension);
+  }
+
+  /** Whether recall of filtered searches is measured in it. */
+  boolean isFiltered() {
+    return isFiltered(dimension);
+  }
+
+  static boolean isFiltered(int dimension) {
+    return FILTERED.contains(dimension);
   }
 
   /** For example {@code L2 100 CLUSTERED}. */

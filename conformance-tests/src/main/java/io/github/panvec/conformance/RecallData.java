@@ -1,13 +1,17 @@
 package io.github.panvec.conformance;
 
+import io.github.panvec.IdFilter;
 import io.github.panvec.Metric;
 import java.lang.ref.SoftReference;
 import java.util.Arrays;
+import java.util.BitSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.random.RandomGenerator;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
 /**
@@ -22,6 +26,9 @@ final class RecallData {
   static final int K = 10;
 
   static final int QUERIES = 200;
+
+  /** Of the rows, those that filters let pass. */
+  static final List<Double> SHARES = List.of(0.5, 0.1, 0.01, 0.001);
 
   private static final Map<String, SoftReference<RecallData>> MADE = new ConcurrentHashMap<>();
   private static final Map<String, float[]> TRUTHS = new ConcurrentHashMap<>();
@@ -102,6 +109,31 @@ final class RecallData {
         name + " replaced " + metric, any -> kthDistances(metric, replacements));
   }
 
+  /**
+   * Lets a random share of the rows pass: a bitmap where they are many, a list where they are few.
+   */
+  IdFilter filter(double share) {
+    Random random = new Random(Math.round(1 / share));
+    BitSet passing = new BitSet();
+    while (passing.cardinality() < share * rows.length) {
+      passing.set(random.nextInt(rows.length));
+    }
+    return share < 0.1
+        ? IdFilter.in(passing.stream().asLongStream().toArray())
+        : IdFilter.bitmap(0, passing);
+  }
+
+  /** For each query the distance to the K-th nearest of {@link #rows} that pass, or to the last. */
+  float[] truth(Metric metric, double share) {
+    return TRUTHS.computeIfAbsent(
+        name + " " + share + " " + metric,
+        any -> {
+          LongStream passing = Filters.ids(filter(share));
+          return kthDistances(
+              metric, passing.mapToObj(id -> rows[(int) id]).toArray(float[][]::new));
+        });
+  }
+
   private float[] kthDistances(Metric metric, float[][] among) {
     float[][] stored = new float[among.length][];
     Arrays.setAll(stored, i -> Reference.stored(metric, among[i]));
@@ -119,6 +151,6 @@ final class RecallData {
       distances[i] = Reference.distance(metric, storedQuery, stored[i]);
     }
     Arrays.sort(distances);
-    return distances[K - 1];
+    return distances[Math.min(K, distances.length) - 1];
   }
 }

@@ -17,6 +17,7 @@ import java.util.Optional;
 
 /**
  * {@code recall-floors.csv}: what each cell measured, and its floors, three standard errors below.
+ * {@code filter-recall-floors.csv}: the same of filtered searches.
  *
  * <p>Backends that have no line there are held to the weakest of the {@link #GRAPHS} in the same
  * cell; those that are not approximate to 1.
@@ -42,7 +43,11 @@ final class RecallFloors {
 
   private static final Floor EXACT = new Floor(1, 1);
 
+  private static final String FILTERED_HEADER =
+      "backend,type,metric,dimension,data,share,recall,floor";
+
   private final Map<String, Floor> byCell = new LinkedHashMap<>();
+  private final Map<String, Double> byCellAndShare = new LinkedHashMap<>();
 
   /**
    * The least recall of a cell.
@@ -51,26 +56,40 @@ final class RecallFloors {
    */
   record Floor(double fresh, double replaced) {}
 
-  /** Reads a table. */
-  RecallFloors(String csv) {
-    for (String line : csv.split("\n")) {
-      if (line.isBlank() || line.startsWith("#") || line.equals(HEADER)) {
-        continue;
-      }
-      String[] fields = line.strip().split(",");
-      String cell = String.join(",", List.of(fields).subList(0, 5));
+  /** Reads the two tables. */
+  RecallFloors(String csv, String filteredCsv) {
+    for (String[] fields : lines(csv, HEADER)) {
       Floor floor = new Floor(Double.parseDouble(fields[6]), Double.parseDouble(fields[8]));
-      if (byCell.put(cell, floor) != null) {
-        throw new IllegalStateException("two floors for " + cell);
-      }
+      put(byCell, String.join(",", List.of(fields).subList(0, 5)), floor);
+    }
+    for (String[] fields : lines(filteredCsv, FILTERED_HEADER)) {
+      String cell = String.join(",", List.of(fields).subList(0, 6));
+      put(byCellAndShare, cell, Double.parseDouble(fields[7]));
+    }
+  }
+
+  /** The fields of each line that is not the header or a remark. */
+  static List<String[]> lines(String csv, String header) {
+    return csv.lines()
+        .filter(line -> !line.isBlank() && !line.startsWith("#") && !line.equals(header))
+        .map(line -> line.strip().split(","))
+        .toList();
+  }
+
+  private static <F> void put(Map<String, F> floors, String cell, F floor) {
+    if (floors.put(cell, floor) != null) {
+      throw new IllegalStateException("two floors for " + cell);
     }
   }
 
   /** The committed ones. */
   static RecallFloors committed() {
-    try (InputStream in = RecallFloors.class.getResourceAsStream("recall-floors.csv")) {
-      return new RecallFloors(
-          new String(Objects.requireNonNull(in).readAllBytes(), StandardCharsets.UTF_8));
+    return new RecallFloors(resource("recall-floors.csv"), resource("filter-recall-floors.csv"));
+  }
+
+  static String resource(String name) {
+    try (InputStream in = RecallFloors.class.getResourceAsStream(name)) {
+      return new String(Objects.requireNonNull(in).readAllBytes(), StandardCharsets.UTF_8);
     } catch (IOException failed) {
       throw new UncheckedIOException(failed);
     }
@@ -86,16 +105,37 @@ final class RecallFloors {
         isKnown(subject.backend())
             ? Optional.ofNullable(byCell.get(key(subject.backend() + "," + subject.type(), cell)))
             : subject.capabilities().approximate() ? weakestGraph(cell) : Optional.of(EXACT);
-    return floor.orElseThrow(
-        () ->
-            new AssertionError(
-                "no floor for "
-                    + subject
-                    + ", "
-                    + cell
-                    + "; measure with -D"
-                    + MEASURE
-                    + "=FILE and add its lines to recall-floors.csv"));
+    return floor.orElseThrow(() -> none(subject, cell.toString(), "recall-floors.csv"));
+  }
+
+  /**
+   * The least recall of filtered searches in a cell.
+   *
+   * @throws AssertionError when there is none, saying how to measure it
+   */
+  double ofFiltered(Subject subject, RecallCell cell, double share) {
+    if (!isKnown(subject.backend()) && !subject.capabilities().approximate()) {
+      return 1;
+    }
+    List<String> kinds =
+        isKnown(subject.backend()) ? List.of(subject.backend() + "," + subject.type()) : GRAPHS;
+    return kinds.stream()
+        .map(kind -> byCellAndShare.get(key(kind, cell) + "," + share))
+        .filter(Objects::nonNull)
+        .min(Comparator.naturalOrder())
+        .orElseThrow(() -> none(subject, cell + ", share " + share, "filter-recall-floors.csv"));
+  }
+
+  private static AssertionError none(Subject subject, String cell, String table) {
+    return new AssertionError(
+        "no floor for "
+            + subject
+            + ", "
+            + cell
+            + "; measure with -D"
+            + MEASURE
+            + "=FILE and add its lines to "
+            + table);
   }
 
   /** Whether kinds of this backend have lines of their own. */
@@ -139,7 +179,10 @@ final class RecallFloors {
     return Math.max(0, floor);
   }
 
-  /** Appends the line of a cell to a table. */
+  /**
+   * Appends the line of a cell to a table, and those of its filtered searches to another one beside
+   * it, whose name begins with {@code filter-}.
+   */
   static void append(Path file, Subject subject, RecallCell cell, RecallMeasurement measured) {
     String line =
         String.format(
@@ -150,9 +193,28 @@ final class RecallFloors {
             floor(subject, measured.fresh()),
             measured.replaced().mean(),
             floor(subject, measured.replaced()));
+    append(file, HEADER, line);
+    Path beside = file.resolveSibling("filter-" + file.getFileName());
+    measured
+        .filtered()
+        .forEach(
+            (share, sample) ->
+                append(
+                    beside,
+                    FILTERED_HEADER,
+                    String.format(
+                        Locale.ROOT,
+                        "%s,%s,%.4f,%.4f%n",
+                        key(subject.backend() + "," + subject.type(), cell),
+                        share,
+                        sample.mean(),
+                        floor(subject, sample))));
+  }
+
+  static void append(Path file, String header, String line) {
     try {
       if (Files.notExists(file)) {
-        Files.writeString(file, HEADER + System.lineSeparator());
+        Files.writeString(file, header + System.lineSeparator());
       }
       Files.writeString(file, line, StandardOpenOption.APPEND);
     } catch (IOException failed) {

@@ -2,10 +2,14 @@ package io.github.panvec.conformance;
 
 import io.github.panvec.IndexSpec;
 import io.github.panvec.Metric;
+import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
@@ -14,8 +18,11 @@ import java.util.stream.LongStream;
  *
  * <p>A hit counts when its distance is no larger than that of the tenth nearest row, by the
  * reference, so that ties are no misses.
+ *
+ * @param filtered that of filtered searches before, by the share of rows that pass; empty where
+ *     {@link RecallCell#isFiltered} says so
  */
-record RecallMeasurement(Sample fresh, Sample replaced) {
+record RecallMeasurement(Sample fresh, Sample replaced, Map<Double, Sample> filtered) {
   private static final int CHUNK = 1000;
 
   /** Every so many rows one is replaced by {@code upsert}, the others in chunks. */
@@ -63,10 +70,15 @@ record RecallMeasurement(Sample fresh, Sample replaced) {
       // Kinds that wait for more rows would answer by exact scan.
       index.train(TestVectors.flat(data.rows));
       Sample fresh = recall(index, data.queries, data.rows, data.truth(metric), metric);
+      Map<Double, Sample> filtered = new TreeMap<>();
+      if (RecallCell.isFiltered(spec.dimension())) {
+        RecallData.SHARES.forEach(
+            share -> filtered.put(share, filteredRecall(index, data, share, metric)));
+      }
       replaceEveryRow(index, data);
       Sample replaced =
           recall(index, data.queries, data.replacements, data.truthAfterReplacing(metric), metric);
-      return new RecallMeasurement(fresh, replaced);
+      return new RecallMeasurement(fresh, replaced, filtered);
     }
   }
 
@@ -74,7 +86,15 @@ record RecallMeasurement(Sample fresh, Sample replaced) {
   static RecallMeasurement of(List<RecallMeasurement> runs) {
     return new RecallMeasurement(
         Sample.of(runs.stream().map(RecallMeasurement::fresh).toList()),
-        Sample.of(runs.stream().map(RecallMeasurement::replaced).toList()));
+        Sample.of(runs.stream().map(RecallMeasurement::replaced).toList()),
+        runs.get(0).filtered().keySet().stream()
+            .collect(
+                Collectors.toMap(
+                    share -> share,
+                    share ->
+                        Sample.of(runs.stream().map(run -> run.filtered().get(share)).toList()),
+                    (one, other) -> one,
+                    TreeMap::new)));
   }
 
   private interface Write {
@@ -110,7 +130,20 @@ record RecallMeasurement(Sample fresh, Sample replaced) {
 
   private static Sample recall(
       VectorIndex index, float[][] queries, float[][] rows, float[] truth, Metric metric) {
-    List<SearchResult> results = index.searchAll(TestVectors.flat(queries), RecallData.K);
+    SearchRequest request = SearchRequest.of(TestVectors.flat(queries), RecallData.K);
+    return recall(index.searchAll(request), queries, rows, truth, metric);
+  }
+
+  private static Sample filteredRecall(
+      VectorIndex index, RecallData data, double share, Metric metric) {
+    SearchRequest request =
+        SearchRequest.of(TestVectors.flat(data.queries), RecallData.K).filter(data.filter(share));
+    float[] truth = data.truth(metric, share);
+    return recall(index.searchAll(request), data.queries, data.rows, truth, metric);
+  }
+
+  private static Sample recall(
+      List<SearchResult> results, float[][] queries, float[][] rows, float[] truth, Metric metric) {
     return Sample.of(
         IntStream.range(0, queries.length)
             .mapToDouble(q -> recall(results.get(q), queries[q], rows, truth[q], metric))

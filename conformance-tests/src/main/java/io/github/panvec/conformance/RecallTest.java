@@ -40,6 +40,10 @@ class RecallTest extends ConformanceTest {
     return RecallCell.of(subject).stream().filter(RecallCell::isDaily).toList();
   }
 
+  final List<RecallCell> filteredCells() {
+    return cells().stream().filter(RecallCell::isFiltered).toList();
+  }
+
   final List<RecallCell> nightlyCells() {
     return RecallCell.of(subject).stream().filter(cell -> !cell.isDaily()).toList();
   }
@@ -56,6 +60,13 @@ class RecallTest extends ConformanceTest {
   @MethodSource("cells")
   void recallIsAboveItsFloorAfterEveryRowWasReplaced(RecallCell cell) {
     assertReplaced(cell);
+  }
+
+  @Contract("filter.recall")
+  @ParameterizedTest
+  @MethodSource("filteredCells")
+  void filteredRecallIsAboveItsFloor(RecallCell cell) {
+    checkFiltered(subject, cell, measurement(cell));
   }
 
   @Contract("search.recall")
@@ -91,6 +102,18 @@ class RecallTest extends ConformanceTest {
   static void checkReplaced(Subject subject, RecallCell cell, RecallMeasurement measurement) {
     double floor = FLOORS.of(subject, cell).replaced();
     check(subject, cell, measurement.replaced(), floor, " after every row was replaced");
+  }
+
+  /** The check itself of filtered searches. */
+  static void checkFiltered(Subject subject, RecallCell cell, RecallMeasurement measurement) {
+    RecallData.SHARES.forEach(
+        share ->
+            check(
+                subject,
+                cell,
+                measurement.filtered().get(share),
+                FLOORS.ofFiltered(subject, cell, share),
+                ", share " + share));
   }
 
   private static void check(

@@ -251,7 +251,14 @@ public record Report(
                     outcome.failure())));
     List<Subject> subjects = Subjects.all();
     Set<String> chosen = subjects.stream().map(Subject::backend).collect(Collectors.toSet());
-    List<TestOutcome> tests = log.outcomes();
+    List<Kind> kinds = subjects.stream().map(Report::kind).toList();
+    List<Claim> claims = contract();
+    List<Unsupported> notSupported = NotSupported.load().of(subjects);
+    List<TestOutcome> tests = new ArrayList<>(log.outcomes());
+    if (Completeness.isWhole(tests)) {
+      Set<String> perProcess = Completeness.perProcess().keySet();
+      tests.addAll(Completeness.gaps(kinds, claims, cells, notSupported, perProcess));
+    }
     return new Report(
         FORMAT,
         log.began().toString(),
@@ -262,10 +269,10 @@ public record Report(
             .filter(backend -> chosen.contains(backend.name()))
             .map(Report::engine)
             .toList(),
-        subjects.stream().map(Report::kind).toList(),
-        contract(),
+        kinds,
+        claims,
         FingerprintSummary.of(CellLog.fingerprints()),
-        NotSupported.load().of(subjects),
+        notSupported,
         tests.stream().filter(test -> !test.status().equals(TestOutcome.PASSED)).toList(),
         (int) tests.stream().filter(test -> test.status().equals(TestOutcome.PASSED)).count(),
         cells);
@@ -332,8 +339,9 @@ public record Report(
 
   /**
    * Why the run cannot count as passed, a line each; empty when it passed: a test or a cell failed,
-   * a backend does not load, fingerprints differ, nothing was held to anything, or the list of what
-   * is not supported is wrong.
+   * a backend does not load, fingerprints differ, nothing was held to anything, the whole suite ran
+   * and a kind of index was not held to a claim for no listed reason, or the list of what is not
+   * supported is wrong.
    */
   public List<String> problems() {
     List<String> problems = new ArrayList<>();

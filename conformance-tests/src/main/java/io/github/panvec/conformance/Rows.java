@@ -51,6 +51,10 @@ final class Rows {
     return rows;
   }
 
+  Metric metric() {
+    return metric;
+  }
+
   void put(long id, float[] row) {
     byId.put(id, row);
   }
@@ -129,9 +133,11 @@ final class Rows {
     for (Hit hit : result.hits()) {
       assertThat(byId).containsKey(hit.id());
       float[] row = Reference.stored(metric, byId.get(hit.id()));
-      assertThat(hit.distance())
-          .as("distance of %d", hit.id())
-          .isEqualTo(Reference.distance(metric, stored, row));
+      float distance = Reference.distance(metric, stored, row);
+      // By their bits: as numbers -0.0 and 0.0 are equal.
+      assertThat(Float.floatToRawIntBits(hit.distance()))
+          .as("bits of the distance %s of %d, %s", hit.distance(), hit.id(), distance)
+          .isEqualTo(Float.floatToRawIntBits(distance));
       if (previous != null) {
         assertThat(
                 previous.distance() < hit.distance()

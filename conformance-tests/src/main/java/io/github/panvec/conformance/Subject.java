@@ -67,6 +67,11 @@ public record Subject(String backend, String type, Map<String, Object> parameter
     return Panvec.capabilities(spec(64, any(Metric.L2)));
   }
 
+  /** Whether it has the float32 vectors, for {@code get} and {@code exact}. */
+  boolean keepsVectors() {
+    return !capabilities().codesOnly();
+  }
+
   /** Whether an index of this kind takes a metric. */
   public boolean takes(Metric metric) {
     if (!Panvec.backend(backend).capabilities().metrics().contains(metric)) {
@@ -119,8 +124,9 @@ public record Subject(String backend, String type, Map<String, Object> parameter
 
   /**
    * Metrics and dimensions: all of them, or for kinds not covered in full every dimension once,
-   * with the metrics in turn. Neighbours in {@link Subjects#all()} begin with different metrics, so
-   * that together they cover all pairs.
+   * with the metrics in turn. Which metric is the first depends on the kind's name, so that its
+   * shapes are the same whatever other kinds there are. A test counts that the kinds of the four
+   * backends cover all pairs together.
    */
   public List<Shape> shapes() {
     List<Metric> metrics = metrics();

@@ -8,13 +8,9 @@ import io.github.panvec.Metric;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
@@ -22,117 +18,136 @@ import org.junit.jupiter.api.Test;
 class ThreadTest extends ConformanceTest {
 
   @Test
-  @Contract("threads.search-beside-writes")
+  @Contract({"threads.search-beside-writes", "threads.searches-together"})
   void searchesReadTheRightIdsWhileTheIndexGrows() throws Exception {
-    int count = 40_000;
-    try (VectorIndex index = create(2, only(Metric.L2));
-        ExecutorService pool = Executors.newFixedThreadPool(2)) {
-      index.add(1, new float[] {0, 0});
-      AtomicBoolean stop = new AtomicBoolean();
-      List<Future<?>> searchers = new ArrayList<>();
-      CountDownLatch searching = new CountDownLatch(2);
-      for (int t = 0; t < 2; t++) {
-        searchers.add(
-            pool.submit(
-                () -> {
-                  searching.countDown();
-                  while (!stop.get()) {
-                    // The row at (x, 0) has the id x + 1: a hit's distance tells its id.
-                    for (Hit hit : index.search(new float[] {0, 0}, 5).hits()) {
-                      assertThat(hit.id()).isEqualTo((long) hit.distance() + 1);
-                    }
-                  }
-                }));
-      }
-      searching.await();
-      for (int from = 1; from < count; from *= 2) {
-        int rows = Math.min(from, count - from);
-        long[] ids = new long[rows];
-        float[] vectors = new float[rows * 2];
-        for (int i = 0; i < rows; i++) {
-          // In no order, so that what is learned from the first rows fits the others.
-          long x = (from + i) * 7919L % count;
-          ids[i] = x + 1;
-          vectors[2 * i] = x;
-        }
-        index.addAll(ids, vectors);
-      }
-      stop.set(true);
-      for (Future<?> searcher : searchers) {
-        searcher.get();
-      }
+    // Those that learn from data are to do so beside searches.
+    int count = subject.takes("trainingRows") ? 30_000 : 6_000;
+    int few = 1_500;
+    Metric metric = any(Metric.L2);
+    float[][] rows = new float[count][];
+    for (int x = 0; x < count; x++) {
+      double angle = Math.PI * x / count;
+      // No row's distance to the query is another's: a hit's distance tells its id.
+      rows[x] =
+          metric == Metric.L2
+              ? new float[] {x, 0}
+              : new float[] {(float) Math.cos(angle), (float) Math.sin(angle)};
+    }
+    float[] query = {1, 0};
+    float[] storedQuery = Reference.stored(metric, query);
+    try (VectorIndex index = create(2, metric)) {
+      index.add(1, rows[0]);
+      Readers.Step search =
+          () -> {
+            for (Hit hit : index.search(query, 5).hits()) {
+              float[] row = Reference.stored(metric, rows[(int) hit.id() - 1]);
+              assertThat(hit.distance())
+                  .as("distance of %d", hit.id())
+                  .isEqualTo(Reference.distance(metric, storedQuery, row));
+            }
+          };
+      // Many readers while it is small and grows often, few while there is much to write.
+      Readers.whileRunning(16, search, readers -> grow(index, rows, 1, few, readers));
+      Readers.whileRunning(2, search, readers -> grow(index, rows, few, count, readers));
       assertThat(index.size()).isEqualTo(count);
     }
+  }
+
+  /** Adds rows, as many again as there are, until there are {@code end}. */
+  private static void grow(VectorIndex index, float[][] rows, int begin, int end, Readers readers)
+      throws InterruptedException {
+    for (int from = begin; from < end; from *= 2) {
+      long[] ids = new long[Math.min(from, end - from)];
+      float[][] batch = new float[ids.length][];
+      for (int i = 0; i < ids.length; i++) {
+        // In no order, so that what is learned from the first rows fits the others.
+        int x = (int) ((from + i) * 7919L % rows.length);
+        ids[i] = x + 1;
+        batch[i] = rows[x];
+      }
+      index.addAll(ids, TestVectors.flat(batch));
+      // Beside every size that the index grows from.
+      readers.awaitNextRound();
+    }
+  }
+
+  /** No two versions have a component, a distance to the query, or their angle in common. */
+  private static float[] version(int number) {
+    return new float[] {number + 1, 50_000 - number};
   }
 
   @Test
   @Contract({"upsert.old-or-new", "threads.one-version"})
   void aReaderSeesTheOldOrTheNewVectorOfAnUpsertNeverNeither() throws Exception {
-    try (VectorIndex index = create(2, any(Metric.L2));
-        ExecutorService pool = Executors.newFixedThreadPool(4)) {
+    Metric metric = any(Metric.L2);
+    float[] query = Reference.stored(metric, new float[] {1, 0});
+    AtomicInteger begun = new AtomicInteger();
+    AtomicInteger returned = new AtomicInteger();
+    try (VectorIndex index = create(2, metric)) {
       for (long id = 0; id < 50; id++) {
-        index.add(id, new float[] {1, id});
+        index.add(id, version(0));
       }
-      AtomicBoolean stop = new AtomicBoolean();
-      List<Future<?>> readers = new ArrayList<>();
-      for (int t = 0; t < 3; t++) {
-        readers.add(
-            pool.submit(
-                () -> {
-                  while (!stop.get()) {
-                    SearchResult all =
-                        index.search(SearchRequest.of(new float[] {1, 0}, 100).exact());
-                    assertThat(all.count()).isEqualTo(50);
-                    assertThat(LongStream.of(all.ids()).distinct().count()).isEqualTo(50);
-                    assertThat(index.contains(7)).isTrue();
-                    assertThat(index.get(7)).isPresent();
-                    assertThat(
-                            index.search(SearchRequest.of(ones(2), 1).filter(IdFilter.in(7))).ids())
-                        .containsExactly(7);
-                  }
-                }));
-      }
-      for (int round = 0; round < 400; round++) {
-        index.upsert(round % 50, new float[] {1 + round % 50, round});
-        index.upsert(7, new float[] {7, round});
-      }
-      stop.set(true);
-      for (Future<?> reader : readers) {
-        reader.get();
-      }
+      Readers.whileRunning(
+          3,
+          () -> {
+            int oldest = returned.get();
+            SearchResult all = index.search(SearchRequest.of(query, 100).exact());
+            assertThat(all.count()).isEqualTo(50);
+            assertThat(LongStream.of(all.ids()).distinct().count()).isEqualTo(50);
+            assertThat(index.contains(7)).isTrue();
+            float[] row = index.get(7).orElseThrow();
+            SearchResult one = index.search(SearchRequest.of(query, 1).filter(IdFilter.in(7)));
+            assertThat(one.ids()).containsExactly(7);
+            int newest = begun.get();
+            boolean stored = false;
+            boolean measured = false;
+            boolean among = false;
+            for (int version = oldest; version <= newest; version++) {
+              float[] vector = Reference.stored(metric, version(version));
+              Hit hit = new Hit(7, Reference.distance(metric, query, vector));
+              stored |= Arrays.equals(row, vector);
+              measured |= one.hits().contains(hit);
+              among |= all.hits().contains(hit);
+            }
+            assertThat(stored)
+                .as("%s is one of the vectors %d to %d", Arrays.toString(row), oldest, newest)
+                .isTrue();
+            assertThat(measured).as("%s has the distance of one of them", one).isTrue();
+            assertThat(among).as("id 7 has the distance of one of them in %s", all).isTrue();
+          },
+          readers -> {
+            for (int round = 1; round < 400 || !readers.haveRun(50); round++) {
+              index.upsert(round % 50 == 7 ? 8 : round % 50, version(round));
+              begun.set(round);
+              index.upsert(7, version(round));
+              returned.set(round);
+            }
+          });
     }
   }
 
   @Test
   @Contract("threads.returned-adds-are-seen")
   void searchesSeeEveryRowWhoseAddReturned() throws Exception {
-    try (VectorIndex index = create(16, any(Metric.COSINE));
-        ExecutorService pool = Executors.newFixedThreadPool(3)) {
-      Rows rows = Rows.gaussian(any(Metric.COSINE), 16, 3000);
-      AtomicBoolean stop = new AtomicBoolean();
-      List<Future<?>> searchers = new ArrayList<>();
-      for (int t = 0; t < 3; t++) {
-        searchers.add(
-            pool.submit(
-                () -> {
-                  float[] query = rows.byId.get(rows.ids()[0]);
-                  while (!stop.get()) {
-                    long before = index.size();
-                    SearchResult result = index.search(query, 10);
-                    assertThat(result.count()).isGreaterThanOrEqualTo((int) Math.min(10, before));
-                  }
-                }));
-      }
-      for (int from = 0; from < 3000; from += 100) {
-        rows.addTo(index, from, from + 100);
-        long id = rows.ids()[from + 50];
-        SearchResult self = index.search(SearchRequest.of(rows.byId.get(id), 1).exact());
-        assertThat(self.id(0)).isEqualTo(id);
-      }
-      stop.set(true);
-      for (Future<?> searcher : searchers) {
-        searcher.get();
-      }
+    Metric metric = any(Metric.COSINE);
+    Rows rows = Rows.gaussian(metric, 16, 3000);
+    float[] query = rows.byId.get(rows.ids()[0]);
+    try (VectorIndex index = create(16, metric)) {
+      Readers.whileRunning(
+          3,
+          () -> {
+            long before = index.size();
+            SearchResult result = index.search(query, 10);
+            assertThat(result.count()).isGreaterThanOrEqualTo((int) Math.min(10, before));
+          },
+          readers -> {
+            for (int from = 0; from < 3000; from += 100) {
+              rows.addTo(index, from, from + 100);
+              long id = rows.ids()[from + 50];
+              SearchResult self = index.search(SearchRequest.of(rows.byId.get(id), 1).exact());
+              assertThat(self.ids()).containsExactly(id);
+            }
+          });
     }
   }
 
@@ -142,32 +157,24 @@ class ThreadTest extends ConformanceTest {
     Metric metric = any(Metric.L2);
     int batch = 100;
     Rows rows = Rows.gaussian(metric, 4, 30 * batch);
-    try (VectorIndex index = create(4, metric);
-        ExecutorService pool = Executors.newFixedThreadPool(2)) {
-      AtomicBoolean stop = new AtomicBoolean();
-      List<Future<?>> readers = new ArrayList<>();
-      CountDownLatch reading = new CountDownLatch(2);
-      for (boolean exact : new boolean[] {false, true}) {
-        SearchRequest all = SearchRequest.of(rows.query(), 30 * batch);
-        SearchRequest request = exact ? all.exact() : all;
-        readers.add(
-            pool.submit(
-                () -> {
-                  reading.countDown();
-                  while (!stop.get()) {
-                    assertThat(index.size() % batch).isZero();
-                    assertThat(index.search(request).count() % batch).isZero();
-                  }
-                }));
-      }
-      reading.await();
-      for (int from = 0; from < 30 * batch; from += batch) {
-        rows.addTo(index, from, from + batch);
-      }
-      stop.set(true);
-      for (Future<?> reader : readers) {
-        reader.get();
-      }
+    SearchRequest all = SearchRequest.of(rows.query(), 30 * batch);
+    try (VectorIndex index = create(4, metric)) {
+      Readers.whileRunning(
+          List.of(
+              () -> {
+                assertThat(index.size() % batch).isZero();
+                assertThat(index.search(all.exact()).count() % batch).isZero();
+              },
+              () -> {
+                assertThat(index.size() % batch).isZero();
+                assertThat(index.search(all).count() % batch).isZero();
+              }),
+          readers -> {
+            for (int from = 0; from < 30 * batch; from += batch) {
+              rows.addTo(index, from, from + batch);
+              readers.awaitNextRound();
+            }
+          });
     }
   }
 }

@@ -2,38 +2,114 @@ package io.github.panvec.conformance;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.panvec.Hit;
+import io.github.panvec.IndexSpec;
 import io.github.panvec.InvalidVectorException;
 import io.github.panvec.Metric;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.VectorIndex;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Training. */
 class TrainingTest extends ConformanceTest {
+  private static final String TRAINING_ROWS = "trainingRows";
+  private static final int DIMENSION = 12;
+
+  private boolean learns() {
+    return subject.takes(TRAINING_ROWS);
+  }
+
+  /** Waits for so many rows, where it is of a kind that learns. */
+  private VectorIndex createWaitingFor(int trainingRows, Metric metric) {
+    IndexSpec spec = spec(DIMENSION, metric);
+    return subject.create(learns() ? spec.with(TRAINING_ROWS, trainingRows) : spec);
+  }
+
+  private static void requireExact(Rows rows, VectorIndex index) {
+    rows.assertUnchanged(index);
+    for (int q = 0; q < 10; q++) {
+      float[] query = rows.query();
+      assertThat(index.search(SearchRequest.of(query, 10).exact()).hits())
+          .isEqualTo(rows.nearest(query, 10));
+      assertThat(index.search(query, 10).count()).isEqualTo(10);
+    }
+  }
 
   @ParameterizedTest
   @MethodSource("metrics")
-  @Contract("training.keeps-exact-answers")
-  void trainingChangesNoExactAnswer(Metric metric) {
-    Rows rows = Rows.gaussian(metric, 12, 1500);
+  @Contract({"training.keeps-exact-answers", "training.once", "vectors.unchanged"})
+  void trainingBeforeTheFirstRowChangesNoExactAnswer(Metric metric) {
+    Rows rows = Rows.gaussian(metric, DIMENSION, 1500);
     float[] sample = rows.queries(600);
     float[] before = sample.clone();
-    try (VectorIndex index = create(12, metric)) {
-      index.train(sample);
+    try (VectorIndex index = create(DIMENSION, metric)) {
+      assertThat(index.train(sample)).isEqualTo(learns());
+      assertThat(index.train(sample)).isFalse();
       assertThat(sample).isEqualTo(before);
       assertThat(index.size()).isZero();
-      assertThat(index.search(ones(12), 3).count()).isZero();
+      assertThat(index.search(ones(DIMENSION), 3).count()).isZero();
       rows.addTo(index);
-      rows.assertUnchanged(index);
-      for (int q = 0; q < 10; q++) {
-        float[] query = TestVectors.gaussian(rows.random, 12);
-        assertThat(index.search(SearchRequest.of(query, 10).exact()).hits())
-            .isEqualTo(Reference.nearest(metric, rows.byId, query, 10, id -> true));
-        assertThat(index.search(query, 10).count()).isEqualTo(10);
-      }
+      requireExact(rows, index);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("metrics")
+  @Contract({"training.keeps-exact-answers", "training.once"})
+  void trainingWhenRowsAreThereChangesNoExactAnswer(Metric metric) {
+    Rows rows = Rows.gaussian(metric, DIMENSION, 900);
+    try (VectorIndex index = createWaitingFor(100_000, metric)) {
+      rows.addTo(index, 0, 600);
+      assertThat(index.train(rows.queries(600))).isEqualTo(learns());
+      assertThat(index.train(rows.queries(600))).isFalse();
+      assertThat(index.size()).isEqualTo(600);
+      rows.addTo(index, 600, 900);
+      requireExact(rows, index);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("metrics")
+  @Contract({"training.keeps-exact-answers", "training.once"})
+  void trainingByItselfChangesNoExactAnswer(Metric metric) {
+    Rows rows = Rows.gaussian(metric, DIMENSION, 900);
+    try (VectorIndex index = createWaitingFor(300, metric)) {
+      rows.addTo(index, 0, 200);
+      rows.addTo(index, 200, 600);
+      assertThat(index.train(rows.queries(600))).as("trained by itself, and again").isFalse();
+      rows.addTo(index, 600, 900);
+      requireExact(rows, index);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("metrics")
+  @Contract("training.seeded")
+  void theSameSampleAndSeedTeachTheSame(Metric metric) {
+    assumeTrue(learns(), "it learns nothing");
+    Rows rows = Rows.gaussian(metric, DIMENSION, 1500);
+    float[] sample = rows.queries(600);
+    float[] queries = rows.queries(50);
+    assertThat(answers(rows, sample, queries)).isEqualTo(answers(rows, sample, queries));
+  }
+
+  /** Of a search that is as coarse as can be, so that what was learnt shows. */
+  private List<List<Hit>> answers(Rows rows, float[] sample, float[] queries) {
+    IndexSpec spec = spec(DIMENSION, rows.metric());
+    try (VectorIndex index =
+        subject.create(subject.takes("threads") ? spec.with("threads", 1) : spec)) {
+      assertThat(index.train(sample)).isTrue();
+      rows.addTo(index);
+      SearchRequest coarse = SearchRequest.of(queries, 10).nprobe(1).efSearch(10).refineFactor(1);
+      List<List<Hit>> answers = new ArrayList<>();
+      index.searchAll(coarse).forEach(result -> answers.add(result.hits()));
+      return answers;
     }
   }
 

@@ -267,7 +267,7 @@ final class HostileProgram {
   }
 
   private static boolean learns(Subject kind) {
-    return kind.backend().equals("faiss") && kind.takes("trainingRows");
+    return kind.takes("trainingRows");
   }
 
   private static boolean waitsForTraining(Subject kind) {

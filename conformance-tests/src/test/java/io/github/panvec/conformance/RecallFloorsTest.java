@@ -43,6 +43,9 @@ class RecallFloorsTest {
     assertThatThrownBy(() -> RecallTest.checkReplaced(subject, CELL, measured))
         .isInstanceOf(AssertionError.class)
         .hasMessageContaining("after every row was replaced");
+    assertThatThrownBy(() -> RecallTest.checkFiltered(subject, CELL, measured))
+        .isInstanceOf(AssertionError.class)
+        .hasMessageContaining("share 0.5");
   }
 
   @Test
@@ -55,7 +58,14 @@ class RecallFloorsTest {
                     .filter(RecallCell::isDaily)
                     .forEach(
                         cell ->
-                            assertThatCode(() -> floors.of(subject, cell))
+                            assertThatCode(
+                                    () -> {
+                                      floors.of(subject, cell);
+                                      if (cell.isFiltered()) {
+                                        RecallData.SHARES.forEach(
+                                            share -> floors.ofFiltered(subject, cell, share));
+                                      }
+                                    })
                                 .as("%s, %s", subject, cell)
                                 .doesNotThrowAnyException()));
   }
@@ -94,6 +104,12 @@ class RecallFloorsTest {
             faiss,hnsw,L2,16,CLUSTERED,0.9,0.8,0.9,0.7
             usearch,f32,L2,16,CLUSTERED,0.9,0.85,0.9,0.6
             usearch,i8,L2,16,CLUSTERED,0.9,0.1,0.9,0.1
+            """,
+            """
+            backend,type,metric,dimension,data,share,recall,floor
+            faiss,hnsw,L2,16,CLUSTERED,0.5,0.9,0.8
+            usearch,f32,L2,16,CLUSTERED,0.5,0.9,0.7
+            usearch,i8,L2,16,CLUSTERED,0.5,0.9,0.1
             """);
     // hnswlib stands for a backend that the table does not know.
     Subject unknown = new Subject("hnswlib", "default", Map.of());
@@ -101,6 +117,13 @@ class RecallFloorsTest {
     assertThat(floors.of(unknown, CELL)).isEqualTo(new RecallFloors.Floor(0.8, 0.6));
     assertThat(floors.of(unknownAndExact, CELL)).isEqualTo(new RecallFloors.Floor(1, 1));
     assertThat(floors.of(HNSW, CELL)).isEqualTo(new RecallFloors.Floor(0.8, 0.7));
+    assertThat(floors.ofFiltered(unknown, CELL, 0.5)).isEqualTo(0.7);
+    assertThat(floors.ofFiltered(unknownAndExact, CELL, 0.5)).isEqualTo(1);
+    assertThat(floors.ofFiltered(HNSW, CELL, 0.5)).isEqualTo(0.8);
+    assertThatThrownBy(() -> floors.ofFiltered(HNSW, CELL, 0.1))
+        .isInstanceOf(AssertionError.class)
+        .hasMessageContaining("no floor for faiss hnsw, L2 16 CLUSTERED, share 0.1")
+        .hasMessageContaining("filter-recall-floors.csv");
     for (Subject withoutLine : List.of(FLAT, unknown)) {
       RecallCell other = new RecallCell(Metric.DOT, 16, Distribution.UNIFORM);
       assertThatThrownBy(() -> floors.of(withoutLine, other))
@@ -113,7 +136,7 @@ class RecallFloorsTest {
   @Test
   void twoFloorsForACellAreRefused() {
     String line = "faiss,hnsw,L2,16,CLUSTERED,0.9,0.8,0.9,0.7\n";
-    assertThatThrownBy(() -> new RecallFloors(line + line))
+    assertThatThrownBy(() -> new RecallFloors(line + line, ""))
         .hasMessageContaining("two floors for faiss,hnsw,L2,16,CLUSTERED");
   }
 

@@ -7,11 +7,15 @@ import io.github.panvec.conformance.Report.FingerprintSummary;
 import io.github.panvec.conformance.Report.TestOutcome;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.lang.reflect.Method;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -165,6 +169,70 @@ class ReportTest {
         .containsExactly(
             "listed as not supported, but run: toy flat DOT 3 ids.all",
             "listed as not supported, but run: toy pq codes only L2 3 exact.bit-for-bit");
+  }
+
+  @Test
+  void aClaimThatAKindWasNotHeldToNeedsAReason() {
+    Report report = Reports.passed();
+    assertThat(gaps(report, report.cells(), Set.of()))
+        .containsExactly("toy flat: no test held it to codes.writes");
+    assertThat(gaps(report, report.cells(), Set.of("codes.writes"))).isEmpty();
+    assertThat(gaps(report, List.of(Reports.FLAT), Set.of()))
+        .containsExactly(
+            "toy flat: no test held it to codes.writes",
+            "toy pq codes only: no test held it to codes.writes");
+    assertThat(gaps(report, List.of(Reports.CODES), Set.of()))
+        .containsExactly("toy flat: no test held it to exact.bit-for-bit, codes.writes");
+  }
+
+  private static List<String> gaps(
+      Report report, List<Report.CellResult> cells, Set<String> perProcess) {
+    return Completeness.gaps(
+            report.kinds(), report.claims(), cells, report.notSupported(), perProcess)
+        .stream()
+        .peek(gap -> assertThat(gap.isFailed()).isTrue())
+        .map(gap -> gap.kind() + ": " + gap.message().replaceAll(", and no line of .*", ""))
+        .toList();
+  }
+
+  @Test
+  void onlyARunOfEveryTestIsWhole() {
+    List<TestOutcome> all = new ArrayList<>();
+    for (Class<?> type : Conformance.suite()) {
+      for (Method method : type.getDeclaredMethods()) {
+        String name = type.getSimpleName() + "." + method.getName() + " [1] metric=L2";
+        all.add(new TestOutcome(name, "a kind", TestOutcome.PASSED, ""));
+      }
+    }
+    assertThat(Completeness.isWhole(all)).isTrue();
+    all.removeIf(outcome -> outcome.test().startsWith("IdTest.anyLongIsAnId"));
+    assertThat(Completeness.isWhole(all)).isFalse();
+    assertThat(Completeness.isWhole(List.of())).isFalse();
+  }
+
+  @Test
+  void claimsThatMakeNoCellAreJustThoseThatTheSuiteHasNoTestOf() throws Exception {
+    Set<String> without = new TreeSet<>(ContractDocument.claims().keySet());
+    without.removeAll(ContractDocument.pending().keySet());
+    for (Class<?> type : Conformance.suite()) {
+      without.removeAll(claims(type));
+    }
+    Map<String, String> perProcess = Completeness.perProcess();
+    assertThat(without).containsExactlyInAnyOrderElementsOf(perProcess.keySet());
+    for (Map.Entry<String, String> each : perProcess.entrySet()) {
+      assertThat(claims(Class.forName(each.getValue()))).contains(each.getKey());
+    }
+  }
+
+  private static Set<String> claims(Class<?> type) {
+    Set<String> claims = new TreeSet<>();
+    for (Method method : type.getDeclaredMethods()) {
+      Contract contract = method.getAnnotation(Contract.class);
+      if (contract != null) {
+        claims.addAll(List.of(contract.value()));
+      }
+    }
+    return claims;
   }
 
   @Test

@@ -12,18 +12,27 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** What calls leave on the heap, in the process and in its table of files: for our own backends. */
 class ResourceTest extends ConformanceTest {
   private static final int DIMENSION = 32;
+  private static final int CALLERS = 200;
+  private static final Path TASKS = Path.of("/proc/self/task");
+
+  /** Threads that it may start of its own accord, apart from its compiler's and collector's. */
+  private static final int OF_THE_JVM = 2;
+
+  private static final int COMPILERS = 6;
 
   @Test
   @Contract("search.buffer-no-garbage")
@@ -55,44 +64,96 @@ class ResourceTest extends ConformanceTest {
 
   @Test
   @Contract("threads.bounded")
-  void searchesOfManyThreadsStartNoThreadsOfTheirOwn() throws Exception {
-    assumeTrue(Files.isDirectory(Path.of("/proc/self/task")), "threads are counted in /proc");
-    int callers = 200;
+  void searchesOfManyThreadsStartNoThreadsAndBatchesLeaveNone() throws Exception {
+    assumeTrue(Files.isDirectory(TASKS), "threads are counted in /proc");
     Rows rows = Rows.gaussian(any(Metric.L2), DIMENSION, 2000);
     float[] query = rows.query();
+    float[] queries = rows.queries(500);
+    float[] more = rows.queries(400);
+    AtomicLong next = new AtomicLong(10_000);
     try (VectorIndex index = rows.index(subject);
-        ExecutorService pool = Executors.newFixedThreadPool(callers)) {
-      CyclicBarrier together = new CyclicBarrier(callers);
-      AtomicLong most = new AtomicLong();
-      AtomicLong before = new AtomicLong();
-      List<Future<?>> searches = new ArrayList<>();
-      for (int t = 0; t < callers; t++) {
-        searches.add(
-            pool.submit(
-                () -> {
-                  if (together.await() == 0) {
-                    before.set(threads());
-                  }
-                  together.await();
-                  for (int i = 0; i < 5; i++) {
-                    assertThat(index.search(query, 10).count()).isEqualTo(10);
-                    most.accumulateAndGet(threads(), Math::max);
-                  }
-                  together.await();
-                  return null;
-                }));
-      }
-      for (Future<?> search : searches) {
-        search.get();
-      }
-      // The JVM may start a compiler thread of its own meanwhile.
-      assertThat(most.get()).isLessThanOrEqualTo(before.get() + 8);
+        ExecutorService pool = Executors.newFixedThreadPool(CALLERS)) {
+      Readers.Step search = () -> assertThat(index.search(query, 10).count()).isEqualTo(10);
+      Readers.Step batch = () -> assertThat(index.searchAll(queries, 10)).hasSize(500);
+      Readers.Step add =
+          () -> {
+            long first = next.getAndAdd(400);
+            index.addAll(LongStream.range(first, first + 400).toArray(), more);
+          };
+      requireThreads(0, pool, Collections.nCopies(CALLERS, search));
+      List<Readers.Step> mixed = new ArrayList<>(Collections.nCopies(CALLERS - 4, search));
+      mixed.addAll(List.of(batch, batch, add, add));
+      Object threads = index.spec().parameters().getOrDefault("threads", 1);
+      // Writers take turns.
+      int helpersOfEach = Integer.parseInt(threads.toString()) - 1;
+      requireThreads(3 * helpersOfEach, pool, mixed);
     }
   }
 
+  /**
+   * Runs calls together, over and over, and counts threads meanwhile and afterwards.
+   *
+   * @param helpers how many they may start while they run
+   */
+  private static void requireThreads(int helpers, ExecutorService pool, List<Readers.Step> calls)
+      throws Exception {
+    CyclicBarrier together = new CyclicBarrier(calls.size());
+    AtomicLong before = new AtomicLong();
+    AtomicLong beforeWithTheJvms = new AtomicLong();
+    AtomicLong most = new AtomicLong();
+    List<Future<?>> callers = new ArrayList<>();
+    for (Readers.Step call : calls) {
+      callers.add(
+          pool.submit(
+              () -> {
+                if (together.await() == 0) {
+                  before.set(threads());
+                  beforeWithTheJvms.set(threadsWithTheJvms());
+                }
+                together.await();
+                for (int i = 0; i < 5; i++) {
+                  call.run();
+                  most.accumulateAndGet(threadsWithTheJvms(), Math::max);
+                }
+                return null;
+              }));
+    }
+    for (Future<?> caller : callers) {
+      caller.get();
+    }
+    assertThat(most.get() - beforeWithTheJvms.get())
+        .as("threads that were started")
+        .isLessThanOrEqualTo(helpers + COMPILERS + OF_THE_JVM);
+    // The system takes a moment to bury a thread that has ended.
+    long patience = System.nanoTime() + 10_000_000_000L;
+    while (threads() > before.get() && System.nanoTime() < patience) {
+      Thread.yield();
+    }
+    assertThat(threads() - before.get())
+        .as("threads that are left")
+        .isLessThanOrEqualTo(OF_THE_JVM);
+  }
+
+  /** Quick to count, but the JVM starts and ends compilers as it likes. */
+  private static long threadsWithTheJvms() throws IOException {
+    String status = Files.readString(Path.of("/proc/self/status"));
+    int from = status.indexOf("Threads:") + 8;
+    return Long.parseLong(status.substring(from, status.indexOf('\n', from)).strip());
+  }
+
+  /** Those that neither compile nor collect garbage for the JVM. */
   private static long threads() throws IOException {
-    try (Stream<Path> tasks = Files.list(Path.of("/proc/self/task"))) {
-      return tasks.count();
+    try (Stream<Path> tasks = Files.list(TASKS)) {
+      return tasks.filter(task -> !isOfTheJvm(task)).count();
+    }
+  }
+
+  private static boolean isOfTheJvm(Path task) {
+    try {
+      String name = Files.readString(task.resolve("comm"));
+      return Stream.of("C1 ", "C2 ", "GC ", "G1 ", "VM ").anyMatch(name::startsWith);
+    } catch (IOException ended) {
+      return true;
     }
   }
 }

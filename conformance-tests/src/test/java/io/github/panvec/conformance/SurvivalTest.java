@@ -2,18 +2,25 @@ package io.github.panvec.conformance;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.panvec.Panvec;
+import io.github.panvec.spi.VectorBackend;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Nothing that Java can call ends the process. */
 class SurvivalTest {
 
+  static Stream<String> backends() {
+    return Panvec.backends().stream().map(VectorBackend::name);
+  }
+
   @Contract("jvm.survives")
   @ParameterizedTest
-  @ValueSource(strings = {"faiss", "hnswlib", "sqlite-vec", "usearch"})
+  @MethodSource("backends")
   void hostileCallsAreAnsweredOrRefused(String backend, @TempDir Path folder) throws Exception {
     List<String> options = List.of("-Xmx1g", "-XX:+UseSerialGC");
     assertThat(ChildJvm.run(folder, List.of(), options, HostileProgram.class, backend))

@@ -20,15 +20,19 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** A map behind a lock. Each {@link Fault} spoils one line of it. */
@@ -49,11 +53,16 @@ final class ToyIndex implements VectorIndex {
   private final Map<Long, float[]> dead = new LinkedHashMap<>();
   private @Nullable IdFilter previousFilter;
   private int removals;
+  private int trainings;
+  private Map<Long, float[]> late = Map.of();
   private int upserts;
 
   ToyIndex(IndexSpec spec) {
     this.spec = spec;
     dimension = spec.dimension();
+    if (Fault.DENORMALS_FLUSHED_ON_THE_THREAD.isPresent()) {
+      FloatingPoint.flushDenormals();
+    }
   }
 
   @Override
@@ -78,7 +87,10 @@ final class ToyIndex implements VectorIndex {
   private <T> T locked(Lock held, Supplier<T> call) {
     held.lock();
     try {
-      if (closed && !Fault.USE_AFTER_CLOSE.isPresent()) {
+      boolean read = held != lock.writeLock();
+      if (closed
+          && !Fault.USE_AFTER_CLOSE.isPresent()
+          && !(read && Fault.READS_AFTER_CLOSE.isPresent())) {
         throw new IllegalStateException("the index is closed");
       }
       return call.get();
@@ -92,7 +104,8 @@ final class ToyIndex implements VectorIndex {
     if (closed && Fault.SECOND_CLOSE_REFUSED.isPresent()) {
       throw new IllegalStateException("the index is closed");
     }
-    if (Fault.CLOSE_DOES_NOT_WAIT.isPresent()) {
+    if (Fault.CLOSE_DOES_NOT_WAIT.isPresent()
+        || Fault.BATCH_ON_ANOTHER_THREAD_NOT_WAITED_FOR.isPresent()) {
       closed = true;
       return;
     }
@@ -139,14 +152,22 @@ final class ToyIndex implements VectorIndex {
 
   @Override
   public boolean train(MemorySegment sample) {
+    if (sample == null && Fault.NULL_SAMPLE_TAKEN.isPresent()) {
+      return false;
+    }
     long count = Vectors.countRows("sample", sample, dimension);
     return writing(
         () -> {
           for (int i = 0; i < count && Fault.SAMPLE_ADDED.isPresent(); i++) {
             rows.put(1_000_000L + i, read("row", sample, i));
           }
-          return false;
+          return Fault.LEARNS_AGAIN.isPresent() && trainings++ > 0;
         });
+  }
+
+  @Override
+  public boolean train(float[] sample) {
+    return train(sample == null ? null : MemorySegment.ofArray(sample));
   }
 
   // ---- writing
@@ -172,6 +193,13 @@ final class ToyIndex implements VectorIndex {
       remove(id);
       LockSupport.parkNanos(A_MOMENT_NANOS);
     }
+    if (Fault.UPSERT_IN_TWO_HALVES.isPresent() && contains(id)) {
+      float[] row = read("row", MemorySegment.ofArray(vector), 0);
+      float[] half = rows.get(id).clone();
+      half[0] = row[0];
+      writing(() -> publish(Map.of(id, half)));
+      LockSupport.parkNanos(A_MOMENT_NANOS);
+    }
     write(new long[] {id}, MemorySegment.ofArray(vector), true);
   }
 
@@ -190,7 +218,11 @@ final class ToyIndex implements VectorIndex {
     }
     if (Fault.BATCH_ADDED_ROW_BY_ROW.isPresent()) {
       reading(() -> batch(ids, vectors, replace))
-          .forEach((id, row) -> writing(() -> publish(Map.of(id, row))));
+          .forEach(
+              (id, row) -> {
+                writing(() -> publish(Map.of(id, row)));
+                LockSupport.parkNanos(A_MOMENT_NANOS);
+              });
       return;
     }
     writing(() -> publish(batch(ids, vectors, replace)));
@@ -219,6 +251,11 @@ final class ToyIndex implements VectorIndex {
     remember();
     for (long id : batch.keySet()) {
       upserts += rows.containsKey(id) ? 1 : 0;
+    }
+    if (Fault.RETURNED_ADDS_LATE.isPresent()) {
+      rows.putAll(late);
+      late = batch;
+      return true;
     }
     rows.putAll(batch);
     return true;
@@ -279,6 +316,13 @@ final class ToyIndex implements VectorIndex {
   @Override
   public List<SearchResult> searchAll(SearchRequest request) {
     int count = Vectors.countQueries(request.query(), spec);
+    if (Fault.BATCH_ON_ANOTHER_THREAD_NOT_WAITED_FOR.isPresent()) {
+      return CompletableFuture.supplyAsync(() -> answers(request, count)).join();
+    }
+    return answers(request, count);
+  }
+
+  private List<SearchResult> answers(SearchRequest request, int count) {
     return reading(
         () -> {
           List<SearchResult> results = new ArrayList<>();
@@ -316,6 +360,13 @@ final class ToyIndex implements VectorIndex {
       }
     }
     sort(hits);
+    if (request.isExact() && Fault.FLOAT_PASS_DECIDES.isPresent()) {
+      keepThoseOfAFloatPass(hits, query, request.k());
+    }
+    if (filter != null && !request.isExact() && Fault.FILTERED_FARTHEST_FIRST.isPresent()) {
+      List<Hit> farthest = hits.subList(Math.max(0, hits.size() - request.k()), hits.size());
+      hits = new ArrayList<>(farthest);
+    }
     if (hits.size() > 1
         && !request.isExact()
         && Fault.PLAIN_SEARCH_MISSES_THE_NEAREST.isPresent()) {
@@ -327,6 +378,31 @@ final class ToyIndex implements VectorIndex {
     }
     pad(best, request.k());
     return best;
+  }
+
+  /** By sixteen sums in single precision, as kernels have it. */
+  private void keepThoseOfAFloatPass(List<Hit> hits, float[] query, int k) {
+    Map<Long, Float> distances = new HashMap<>();
+    for (Hit hit : hits) {
+      float[] row = rows.get(hit.id());
+      float[] sums = new float[16];
+      for (int i = 0; i < dimension; i++) {
+        float t = query[i] - row[i];
+        sums[i & 15] += spec.metric() == Metric.L2 ? t * t : -query[i] * row[i];
+      }
+      float sum = 0;
+      for (float each : sums) {
+        sum += each;
+      }
+      distances.put(hit.id(), sum);
+    }
+    Set<Long> kept =
+        hits.stream()
+            .map(Hit::id)
+            .sorted(Comparator.comparing((Long id) -> distances.get(id)).thenComparing(id -> id))
+            .limit(k)
+            .collect(Collectors.toSet());
+    hits.removeIf(hit -> !kept.contains(hit.id()));
   }
 
   private Map<Long, float[]> visible() {
@@ -430,7 +506,8 @@ final class ToyIndex implements VectorIndex {
       for (int c = 0; c < dimension; c++) {
         row[c] = (float) (row[c] / norm);
       }
-      if (Fault.NORMALISED_IN_PLACE.isPresent()) {
+      if (Fault.NORMALISED_IN_PLACE.isPresent()
+          || (vectors.isNative() && Fault.NATIVE_INPUT_NORMALISED_IN_PLACE.isPresent())) {
         MemorySegment.copy(row, 0, vectors, layout, offset, dimension);
       }
     }
@@ -455,6 +532,10 @@ final class ToyIndex implements VectorIndex {
   private static RuntimeException translated(String what, int i, InvalidVectorException invalid) {
     if (Fault.ANOTHER_EXCEPTION.isPresent()) {
       return new IllegalArgumentException(invalid.getMessage());
+    }
+    if (Fault.REFUSED_WITH_ANOTHER_NUMBER.isPresent()) {
+      return new InvalidVectorException(
+          invalid.getMessage().replaceAll("component (\\d)", "component $10"));
     }
     if (Fault.WRONG_ROW_NAMED.isPresent()) {
       return new InvalidVectorException(

@@ -17,11 +17,15 @@ import java.util.function.Supplier;
 final class ToyOnly extends ClassLoader {
   private static final String SERVICES = "META-INF/services/" + VectorBackend.class.getName();
 
-  private final URL services;
+  private static final String NOT_SUPPORTED = "META-INF/panvec/not-supported.txt";
 
-  private ToyOnly(Path services) throws IOException {
+  private final URL services;
+  private final URL notSupported;
+
+  private ToyOnly(Path services, Path notSupported) throws IOException {
     super(ToyOnly.class.getClassLoader());
     this.services = services.toUri().toURL();
+    this.notSupported = notSupported.toUri().toURL();
   }
 
   /**
@@ -30,11 +34,18 @@ final class ToyOnly extends ClassLoader {
    * @param folder for the service file
    */
   static ToyOnly in(Path folder) throws IOException {
-    return new ToyOnly(Files.writeString(folder.resolve("toy"), ToyBackend.class.getName()));
+    return new ToyOnly(
+        Files.writeString(folder.resolve("toy"), ToyBackend.class.getName()),
+        Files.writeString(
+            folder.resolve("not-supported"),
+            ToyBackend.NAME + " default | * | remove.everything | it is kept all the same\n"));
   }
 
   @Override
   public Enumeration<URL> getResources(String name) throws IOException {
+    if (name.equals(NOT_SUPPORTED) && Fault.KEPT_CLAIM_LISTED_AS_NOT_SUPPORTED.isPresent()) {
+      return Collections.enumeration(List.of(notSupported));
+    }
     return name.equals(SERVICES)
         ? Collections.enumeration(List.of(services))
         : super.getResources(name);
