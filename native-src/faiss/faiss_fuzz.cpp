@@ -147,6 +147,8 @@ struct Faiss {
 
 }  // namespace
 
+extern "C" int LLVMFuzzerInitialize(int*, char***) { return use_simd_level(panvec_faiss_set_simd_level); }
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Input input(data, size);
   SlotFuzzer<Faiss>(input).run();

@@ -70,6 +70,8 @@ struct Hnswlib {
 
 }  // namespace
 
+extern "C" int LLVMFuzzerInitialize(int*, char***) { return use_simd_level(panvec_hnswlib_set_simd_level); }
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Input input(data, size);
   SlotFuzzer<Hnswlib>(input).run();

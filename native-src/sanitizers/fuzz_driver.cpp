@@ -25,6 +25,7 @@
 
 #include "fuzz_input.hpp"
 
+extern "C" int LLVMFuzzerInitialize(int* count, char*** arguments);
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 // A malloc that finds no memory returns NULL as it does without the sanitizer.
@@ -101,11 +102,11 @@ class CurrentInput {
 
   void run(const Bytes& input) {
     // Zeros after the end change nothing: that is what an Input reads there.
-    std::memcpy(memory_, input.data(), input.size());
+    std::copy(input.begin(), input.end(), memory_);
     std::memset(memory_ + input.size(), 0, kMostBytes - input.size());
     // A copy of exactly this size: reading beyond it is an error too.
     std::uint8_t* copy = static_cast<std::uint8_t*>(std::malloc(input.empty() ? 1 : input.size()));
-    std::memcpy(copy, input.data(), input.size());
+    std::copy(input.begin(), input.end(), copy);
     LLVMFuzzerTestOneInput(copy, input.size());
     std::free(copy);
     ++runs_;
@@ -148,6 +149,7 @@ Bytes changed(Bytes bytes, std::mt19937_64& random) {
 }  // namespace
 
 int main(int count, char** arguments) {
+  LLVMFuzzerInitialize(&count, &arguments);
   std::string name = arguments[0];
   name.erase(0, name.rfind('/') + 1);
   std::uint64_t seed = 1;

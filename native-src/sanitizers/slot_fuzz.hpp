@@ -301,7 +301,7 @@ class SlotFuzzer {
     if (count > 0 && count <= one.capacity && !Library::may_link(input_, one, one.linked + count)) return;
     const std::int32_t threads = input_.rarely(4) ? input_.number32(1, 4) : 1;
     const std::unique_ptr<std::int32_t> yield(input_.rarely(3) ? new std::int32_t(input_.rarely(2)) : nullptr);
-    const std::int64_t slice_nanos = std::max<std::int64_t>(input_.number(0, 1000), 0);
+    const std::int64_t slice_nanos = input_.number(0, 1000);
     std::int64_t linked = 0;
     ErrorText error(input_);
     std::int32_t status;
@@ -361,7 +361,8 @@ class SlotFuzzer {
     // In slices, as the engine does.
     for (int slice = 0; slice < 4; ++slice) {
       const bool last = slice == 3;
-      const std::int64_t to = last ? end : std::min(end, from < 0 ? end : from + (end - from) / 2);
+      const bool halves = !last && from >= 0 && from < end && end <= one.capacity;
+      const std::int64_t to = halves ? from + (end - from) / 2 : end;
       if (count_is_made_up && count >= 0 && count <= k) return;  // a state that never was: the caller's part
       ErrorText error(input_);
       std::int32_t status;

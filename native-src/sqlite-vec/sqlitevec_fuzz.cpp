@@ -373,6 +373,8 @@ class SqliteFuzzer {
 
 }  // namespace
 
+extern "C" int LLVMFuzzerInitialize(int*, char***) { return use_simd_level(panvec_sqlitevec_set_simd_level); }
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Input input(data, size);
   SqliteFuzzer(input).run();

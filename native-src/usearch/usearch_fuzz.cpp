@@ -70,6 +70,8 @@ struct Usearch {
 
 }  // namespace
 
+extern "C" int LLVMFuzzerInitialize(int*, char***) { return use_simd_level(panvec_usearch_set_simd_level); }
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Input input(data, size);
   SlotFuzzer<Usearch>(input).run();

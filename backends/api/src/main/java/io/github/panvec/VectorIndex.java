@@ -2,6 +2,7 @@ package io.github.panvec;
 
 import io.github.panvec.spi.Vectors;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -42,7 +43,9 @@ public interface VectorIndex extends AutoCloseable {
   long size();
 
   /** Whether {@code id} is live. */
-  boolean contains(long id);
+  default boolean contains(long id) {
+    return get(id).isPresent();
+  }
 
   /**
    * The stored float32 vector (COSINE: the unit vector), bit for bit; empty when {@code id} is not
@@ -54,11 +57,14 @@ public interface VectorIndex extends AutoCloseable {
   Optional<float[]> get(long id);
 
   /**
-   * {@link #get} for each of {@code ids}, in their order, of one state of the index.
+   * {@link #get} for each of {@code ids}, in their order; of one state of the index where a backend
+   * has its own implementation, as Panvec's have.
    *
    * @throws UnsupportedOperationException as {@link #get}
    */
-  List<Optional<float[]>> getAll(long... ids);
+  default List<Optional<float[]>> getAll(long... ids) {
+    return Arrays.stream(ids).mapToObj(this::get).toList();
+  }
 
   /** The ids of all live vectors, ascending: of one state of the index. */
   long[] ids();
@@ -263,12 +269,16 @@ public interface VectorIndex extends AutoCloseable {
    * Gives back what removed and replaced vectors take, and returns when that is done. Answers stay
    * the same. Reads and writes go on meanwhile; an index in memory is built anew beside the old
    * one, so that up to twice the memory is needed for the time. Backends with a parameter {@code
-   * compactAt} do it by themselves too, in the background.
+   * compactAt} do it by themselves too, in the background. Does nothing where removed vectors take
+   * nothing.
    *
    * @throws CancelledException or {@link DeadlineExceededException} as {@code options} say; the
    *     index is as before
    */
-  void compact(WriteOptions options);
+  default void compact(WriteOptions options) {
+    size();
+    options.limits().check("the compaction");
+  }
 
   /** Numbers about the index now. */
   IndexStats stats();

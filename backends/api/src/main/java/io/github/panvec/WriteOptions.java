@@ -58,6 +58,13 @@ public final class WriteOptions {
     return listener;
   }
 
+  /** For backends: tells the listener, if there is one. */
+  public void report(long done, long total) {
+    if (listener != null) {
+      listener.progress(done, total);
+    }
+  }
+
   /** For backends: when to stop. */
   public Limits limits() {
     return limits;

@@ -12,6 +12,7 @@ import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
+import io.github.panvec.WriteOptions;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
@@ -126,7 +127,7 @@ class MapIndex implements VectorIndex {
   }
 
   @Override
-  public void addAll(MemorySegment ids, MemorySegment vectors) {
+  public void addAll(MemorySegment ids, MemorySegment vectors, WriteOptions options) {
     addAll(ids.toArray(ValueLayout.JAVA_LONG), vectors.toArray(ValueLayout.JAVA_FLOAT));
   }
 
@@ -136,11 +137,32 @@ class MapIndex implements VectorIndex {
   }
 
   @Override
-  public boolean remove(long id) {
-    boolean live = contains(id);
-    erase(id);
+  public void upsertAll(MemorySegment ids, MemorySegment vectors, WriteOptions options) {
+    throw new UnsupportedOperationException("no trace has it");
+  }
+
+  @Override
+  public int removeAll(long... ids) {
+    int live = 0;
+    for (long id : ids) {
+      live += contains(id) ? 1 : 0;
+      erase(id);
+    }
     return live;
   }
+
+  @Override
+  public List<Optional<float[]>> getAll(long... ids) {
+    return Arrays.stream(ids).mapToObj(this::get).toList();
+  }
+
+  @Override
+  public long[] ids() {
+    return rows.keySet().stream().mapToLong(Long::longValue).toArray();
+  }
+
+  @Override
+  public void compact(WriteOptions options) {}
 
   @Override
   public SearchResult search(SearchRequest request) {
@@ -180,7 +202,7 @@ class MapIndex implements VectorIndex {
   }
 
   @Override
-  public boolean train(MemorySegment sample) {
+  public boolean train(MemorySegment sample, WriteOptions options) {
     if (sample.byteSize() % (4L * dimension) != 0) {
       throw new InvalidVectorException("the sample is no multiple of " + dimension);
     }

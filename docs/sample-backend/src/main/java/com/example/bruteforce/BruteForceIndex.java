@@ -61,11 +61,6 @@ final class BruteForceIndex implements VectorIndex {
   }
 
   @Override
-  public boolean contains(long id) {
-    return locked(1, () -> rows.containsKey(id));
-  }
-
-  @Override
   public Optional<float[]> get(long id) {
     return locked(1, () -> Optional.ofNullable(rows.get(id)).map(float[]::clone));
   }
@@ -76,27 +71,34 @@ final class BruteForceIndex implements VectorIndex {
   }
 
   @Override
-  public boolean train(MemorySegment sample) {
+  public long[] ids() {
+    return locked(1, () -> rows.keySet().stream().mapToLong(id -> id).sorted().toArray());
+  }
+
+  @Override
+  public boolean train(MemorySegment sample, WriteOptions options) {
     Vectors.countRows("sample", sample, spec.dimension());
     return locked(1, () -> false);
   }
 
   @Override
-  public void upsert(long id, float[] vector) {
-    write(MemorySegment.ofArray(new long[] {id}), MemorySegment.ofArray(vector), true);
+  public void upsertAll(MemorySegment ids, MemorySegment vectors, WriteOptions options) {
+    write(ids, vectors, true, options);
   }
 
   @Override
-  public void addAll(MemorySegment ids, MemorySegment vectors) {
-    write(ids, vectors, false);
+  public void addAll(MemorySegment ids, MemorySegment vectors, WriteOptions options) {
+    write(ids, vectors, false, options);
   }
 
-  private void write(MemorySegment ids, MemorySegment vectors, boolean replace) {
-    Vectors.checkBatch(ids, vectors, spec.dimension());
+  private void write(
+      MemorySegment ids, MemorySegment vectors, boolean replace, WriteOptions options) {
+    long count = Vectors.checkBatch(ids, vectors, spec.dimension());
     locked(
         ALL,
         () -> {
           Map<Long, float[]> batch = new HashMap<>();
+          options.limits().check("the build");
           for (long id : ids.toArray(ValueLayout.JAVA_LONG_UNALIGNED)) {
             int row = batch.size();
             if (batch.put(id, read("row", vectors, row, new float[spec.dimension()])) != null
@@ -104,14 +106,15 @@ final class BruteForceIndex implements VectorIndex {
               throw new DuplicateIdException(id, row);
             }
           }
+          options.report(count, count);
           rows.putAll(batch);
           return null;
         });
   }
 
   @Override
-  public boolean remove(long id) {
-    return locked(ALL, () -> rows.remove(id) != null);
+  public int removeAll(long... ids) {
+    return locked(ALL, () -> (int) Arrays.stream(ids).filter(id -> rows.remove(id) != null).count());
   }
 
   @Override
@@ -152,6 +155,7 @@ final class BruteForceIndex implements VectorIndex {
 
   /** Keeps the nearest k in the buffer, sorted by (distance, id). */
   private void scan(SearchRequest request, int q, SearchBuffer buffer) {
+    request.limits().check("the search");
     float[] vector = read("query", request.query(), q, query.get());
     buffer.setCount(0);
     for (Map.Entry<Long, float[]> row : rows.entrySet()) {

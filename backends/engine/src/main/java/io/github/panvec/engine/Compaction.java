@@ -1,7 +1,7 @@
 package io.github.panvec.engine;
 
 import io.github.panvec.Limits;
-import io.github.panvec.ProgressListener;
+import io.github.panvec.WriteOptions;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -140,10 +140,8 @@ final class Compaction implements AutoCloseable {
   }
 
   /** Tells how far it has come, in slots of the old generation. */
-  void report(@Nullable ProgressListener listener) {
-    if (listener != null) {
-      listener.progress(reached, from.versions().current().slotCount());
-    }
+  void report(WriteOptions options) {
+    options.report(reached, from.versions().current().slotCount());
   }
 
   private void release() {

@@ -4,7 +4,6 @@ import io.github.panvec.Capabilities;
 import io.github.panvec.DuplicateIdException;
 import io.github.panvec.Limits;
 import io.github.panvec.NativeMemoryException;
-import io.github.panvec.ProgressListener;
 import io.github.panvec.SearchPath;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.VectorIndexException;
@@ -145,11 +144,8 @@ final class Generation {
   private void publish(
       long[] batch, int[] replaced, Runnable stage, int threads, WriteOptions options) {
     Version before = versions.current();
-    ProgressListener listener = options.listener();
     if (batch.length == 0) {
-      if (listener != null) {
-        listener.progress(0, 0);
-      }
+      options.report(0, 0);
       return;
     }
     ensureCapacity(nextSlot + batch.length);
@@ -157,7 +153,7 @@ final class Generation {
     trainIfDue(before, replaced, batch.length, threads, options.limits());
     slots.encode(nextSlot + batch.length, threads, options.limits());
     int first = (int) nextSlot;
-    link(batch.length, threads, listener, options.limits());
+    link(batch.length, threads, options);
     name(batch, first, replaced.length == 0 ? null : before);
     versions.publish(nextSlot, deadFromNowOn(before, first, replaced, batch[0]));
   }
@@ -327,10 +323,8 @@ final class Generation {
       boolean trained = slots.train(rows, count, nextSlot, threads, options.limits());
       // Also when it was trained before: what failed to be linked then is caught up with now.
       slots.encode(nextSlot, threads, options.limits());
-      link(0, threads, null, options.limits());
-      if (options.listener() != null) {
-        options.listener().progress(count, count);
-      }
+      link(0, threads, WriteOptions.within(options.limits()));
+      options.report(count, count);
       return trained;
     }
   }
@@ -357,8 +351,9 @@ final class Generation {
   }
 
   /** Links the staged rows. Slots that were linked count as used even when the batch fails. */
-  private void link(long count, int threads, @Nullable ProgressListener listener, Limits limits) {
-    boolean watched = listener != null || !limits.isNone();
+  private void link(long count, int threads, WriteOptions options) {
+    Limits limits = options.limits();
+    boolean watched = options.listener() != null || !limits.isNone();
     MemorySegment yield = watched ? ALWAYS : graph.readersWaiting();
     long sliceNanos = watched ? WATCHED_SLICE_NANOS : SLICE_NANOS;
     long first = nextSlot;
@@ -376,9 +371,7 @@ final class Generation {
       if (linked.failure() != null) {
         throw linked.failure();
       }
-      if (listener != null) {
-        listener.progress(nextSlot - first, count);
-      }
+      options.report(nextSlot - first, count);
     }
   }
 

@@ -14,6 +14,7 @@ import io.github.panvec.SearchPath;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
+import io.github.panvec.VectorIndexException;
 import io.github.panvec.WriteOptions;
 import io.github.panvec.spi.BackgroundWork;
 import io.github.panvec.spi.HitSegments;
@@ -392,9 +393,14 @@ public final class ManagedIndex implements VectorIndex {
     try (compaction) {
       while (compaction.behind() > COPY_ROWS) {
         compaction.step(COPY_ROWS, limits);
-        compaction.report(options.listener());
+        compaction.report(options);
       }
       done = finish(compaction, limits);
+    } catch (VectorIndexException failure) {
+      // An index that was trained meanwhile may have codes where the copy wants rows.
+      if (!isOutdated(compaction)) {
+        throw failure;
+      }
     } finally {
       if (!done) {
         compaction.to().close();
@@ -403,12 +409,19 @@ public final class ManagedIndex implements VectorIndex {
     if (done) {
       compactions++;
       compaction.from().close();
-      if (options.listener() != null) {
-        options.listener().progress(compaction.reached(), compaction.reached());
-      }
+      options.report(compaction.reached(), compaction.reached());
     } else {
       // The index was trained meanwhile, which happens once.
       replaceGeneration(threads, options);
+    }
+  }
+
+  private boolean isOutdated(Compaction compaction) {
+    writer.lock();
+    try {
+      return compaction.isOutdated();
+    } finally {
+      writer.unlock();
     }
   }
 

@@ -116,7 +116,7 @@ final class FaissSlotIndex extends NativeSlotIndex {
 
   @Override
   public void trainLike(SlotIndex source) {
-    if (parameters.keepVectors() || !parameters.type().isLossy()) {
+    if (!parameters.type().trains() || !((FaissSlotIndex) source).isTrained()) {
       return;
     }
     MemorySegment like = handleOf(source);

@@ -82,8 +82,7 @@ final class FilterPathsCommand implements Callable<Integer> {
     return 0;
   }
 
-  private void measure(
-      String name, VectorIndex index, double share, Random random, float[] asked) {
+  private void measure(String name, VectorIndex index, double share, Random random, float[] asked) {
     BitSet chosen = new BitSet();
     while (chosen.cardinality() < share * rows) {
       chosen.set(share == 1 ? chosen.cardinality() : random.nextInt(rows));

@@ -36,7 +36,15 @@ enum Fault {
   FILTERED_AFTER_THE_FIRST_K("FilterTest#filteredSearchReturnsEveryMatchAtAnySelectivity"),
   FILTERED_FARTHEST_FIRST("FilterTest#filteredSearchReturnsEveryMatchAtAnySelectivity"),
 
+  PREDICATE_ASKED_TWICE("FilterKindTest#aSearchAsksAPredicateOnceForEachLiveIdOnItsOwnThread"),
+  RANGE_WITHOUT_ITS_END("RangeTest#aRangeHasEverythingWithinTheRadiusAndNothingElse"),
+  RANGE_NEVER_TRUNCATED("RangeTest#aLimitKeepsTheNearestAndSaysSo"),
+  ANY_RADIUS_TAKEN("RangeTest#aRadiusThatIsNoDistanceIsRefused"),
+
   // Ids and writes
+  ALL_REMOVALS_COUNTED("ManyRowsTest#removingManyCountsThoseThatWereLive"),
+  IDS_UNSORTED("ManyRowsTest#idsAreThoseThatAreLiveAscending"),
+  LISTENER_HEARS_LATE("ManyRowsTest#whatAListenerThrowsReachesTheCallerAndNothingIsAdded"),
   IDS_AS_INT("IdTest#anyLongIsAnId"),
   MINUS_ONE_RESERVED("IdTest#anyLongIsAnId"),
   DUPLICATE_OVERWRITES("IdTest#aLiveIdIsRefusedAndNothingOfItsBatchIsAdded"),
@@ -75,7 +83,10 @@ enum Fault {
   KEPT_CLAIM_LISTED_AS_NOT_SUPPORTED("IdTest#everythingCanBeRemovedAndAddedAgain"),
   SPEC_WITHOUT_DEFAULTS("SpecTest#theSpecOfAnIndexHasEveryDefault"),
 
-  // Threads and lifetime
+  // Threads, time and lifetime
+  UPSERTS_ROW_BY_ROW("HistoryTest#everyReaderSeesStatesOfOneLine"),
+  LIMITS_OF_SEARCHES_IGNORED("LimitsTest#aDeadlineInThePastEndsEveryCallAtOnceAndChangesNothing"),
+  LIMITS_OF_WRITES_IGNORED("LimitsTest#aCancelledCallEndsAtOnceAndChangesNothing"),
   UPSERT_IN_TWO_HALVES("ThreadTest#aReaderSeesTheOldOrTheNewVectorOfAnUpsertNeverNeither"),
   RETURNED_ADDS_LATE("ThreadTest#searchesSeeEveryRowWhoseAddReturned"),
   UPSERT_REMOVES_FIRST("ThreadTest#aReaderSeesTheOldOrTheNewVectorOfAnUpsertNeverNeither"),

@@ -8,10 +8,12 @@ import io.github.panvec.IndexSpec;
 import io.github.panvec.IndexStats;
 import io.github.panvec.InvalidVectorException;
 import io.github.panvec.Metric;
+import io.github.panvec.RangeResult;
 import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
+import io.github.panvec.WriteOptions;
 import io.github.panvec.spi.Vectors;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -151,10 +153,11 @@ final class ToyIndex implements VectorIndex {
   }
 
   @Override
-  public boolean train(MemorySegment sample) {
+  public boolean train(MemorySegment sample, WriteOptions options) {
     if (sample == null && Fault.NULL_SAMPLE_TAKEN.isPresent()) {
       return false;
     }
+    options.limits().check("training");
     long count = Vectors.countRows("sample", sample, dimension);
     return writing(
         () -> {
@@ -204,9 +207,75 @@ final class ToyIndex implements VectorIndex {
   }
 
   @Override
-  public void addAll(MemorySegment ids, MemorySegment vectors) {
+  public void addAll(MemorySegment ids, MemorySegment vectors, WriteOptions options) {
     Vectors.checkBatch(ids, vectors, dimension);
+    hear(ids.byteSize() / Long.BYTES, options);
     write(ids.toArray(ValueLayout.JAVA_LONG_UNALIGNED), vectors, false);
+    if (Fault.LISTENER_HEARS_LATE.isPresent()) {
+      options.report(ids.byteSize() / 8, ids.byteSize() / 8);
+    }
+  }
+
+  @Override
+  public void upsertAll(MemorySegment ids, MemorySegment vectors, WriteOptions options) {
+    Vectors.checkBatch(ids, vectors, dimension);
+    long[] all = ids.toArray(ValueLayout.JAVA_LONG_UNALIGNED);
+    hear(all.length, options);
+    if (Fault.UPSERTS_ROW_BY_ROW.isPresent()) {
+      for (int i = 0; i < all.length; i++) {
+        long bytes = (long) dimension * Float.BYTES;
+        write(new long[] {all[i]}, vectors.asSlice(i * bytes, bytes), true);
+        LockSupport.parkNanos(A_MOMENT_NANOS);
+      }
+      return;
+    }
+    write(all, vectors, true);
+  }
+
+  /** All that can end a batch early does so before it is published. */
+  private static void hear(long rows, WriteOptions options) {
+    if (!Fault.LIMITS_OF_WRITES_IGNORED.isPresent()) {
+      options.limits().check("the build");
+    }
+    if (!Fault.LISTENER_HEARS_LATE.isPresent()) {
+      options.report(rows, rows);
+    }
+  }
+
+  @Override
+  public void compact(WriteOptions options) {
+    options.limits().check("the compaction");
+    reading(() -> true);
+  }
+
+  @Override
+  public List<Optional<float[]>> getAll(long... ids) {
+    return reading(() -> Arrays.stream(ids).mapToObj(this::get).toList());
+  }
+
+  @Override
+  public long[] ids() {
+    return reading(
+        () -> {
+          long[] ids = rows.keySet().stream().mapToLong(Long::longValue).toArray();
+          if (!Fault.IDS_UNSORTED.isPresent()) {
+            Arrays.sort(ids);
+          }
+          return ids;
+        });
+  }
+
+  @Override
+  public RangeResult searchRange(SearchRequest request, float radius) {
+    if (!Fault.ANY_RADIUS_TAKEN.isPresent()) {
+      Vectors.checkRadius(radius, spec.metric());
+    }
+    SearchResult nearest = search(request);
+    float most = Fault.RANGE_WITHOUT_ITS_END.isPresent() ? Math.nextDown(radius) : radius;
+    RangeResult within = RangeResult.within(most, nearest, request.k(), false);
+    return Fault.RANGE_NEVER_TRUNCATED.isPresent()
+        ? new RangeResult(within.hits(), false, false)
+        : within;
   }
 
   private void write(long[] ids, MemorySegment vectors, boolean replace) {
@@ -265,6 +334,18 @@ final class ToyIndex implements VectorIndex {
     if (Fault.SEARCH_BEFORE_THE_LAST_WRITE.isPresent()) {
       before = new LinkedHashMap<>(rows);
     }
+  }
+
+  @Override
+  public int removeAll(long... ids) {
+    return writing(
+        () -> {
+          int live = 0;
+          for (long id : ids) {
+            live += remove(id) || Fault.ALL_REMOVALS_COUNTED.isPresent() ? 1 : 0;
+          }
+          return live;
+        });
   }
 
   @Override
@@ -347,11 +428,17 @@ final class ToyIndex implements VectorIndex {
   }
 
   private List<Hit> nearest(SearchRequest request, int q, int queries) {
+    if (!Fault.LIMITS_OF_SEARCHES_IGNORED.isPresent()) {
+      request.limits().check("the search");
+    }
     float[] query = query(request.query(), q);
     IdFilter filter = filter(request);
     boolean late = Fault.FILTERED_AFTER_THE_FIRST_K.isPresent();
     List<Hit> hits = new ArrayList<>();
     for (Map.Entry<Long, float[]> row : visible().entrySet()) {
+      if (filter != null && Fault.PREDICATE_ASKED_TWICE.isPresent()) {
+        filter.test(row.getKey());
+      }
       if (late || filter == null || filter.test(row.getKey())) {
         hits.add(new Hit(row.getKey(), distance(query, row.getValue(), queries)));
       }
