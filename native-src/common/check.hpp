@@ -26,8 +26,20 @@ void equal(const Expected& expected, const Actual& actual, const char* text, con
   failed(file, line, message.str());
 }
 
+// PANVEC_TEST_CASES="beside|thread" runs only cases whose names hold one of these words.
+inline bool is_chosen(const std::string& name) {
+  const char* words = std::getenv("PANVEC_TEST_CASES");
+  if (words == nullptr || *words == '\0') return true;
+  std::istringstream stream(words);
+  for (std::string word; std::getline(stream, word, '|');) {
+    if (name.find(word) != std::string::npos) return true;
+  }
+  return false;
+}
+
 template <typename Case>
 void run(const char* name, Case&& test_case) {
+  if (!is_chosen(name)) return;
   std::printf("%s\n", name);
   std::fflush(stdout);
   test_case();

@@ -50,9 +50,8 @@ class ManyRowsTest extends ConformanceTest {
       assertThat(index.ids()).isEmpty();
       Rows rows = new Rows(any(Metric.L2), DIMENSION);
       for (long id : new long[] {7, -3, Long.MAX_VALUE, 0, Long.MIN_VALUE, 100}) {
-        rows.put(id, rows.query());
+        index.add(id, rows.query());
       }
-      rows.addTo(index);
       index.remove(7);
       index.upsert(100, rows.query());
       assertThat(index.ids()).containsExactly(Long.MIN_VALUE, -3, 0, 100, Long.MAX_VALUE);
