@@ -1,6 +1,5 @@
 package io.github.panvec.conformance;
 
-import io.github.panvec.Metric;
 import io.github.panvec.conformance.Report.Unsupported;
 import java.lang.reflect.Method;
 import java.util.Arrays;
@@ -34,7 +33,7 @@ final class CellRecorder implements BeforeEachCallback, AfterEachCallback {
     Contract contract = method.getAnnotation(Contract.class);
     Subject subject = ((ConformanceTest) context.getRequiredTestInstance()).subject;
     String test = context.getRequiredTestClass().getSimpleName() + "." + method.getName();
-    List<String> contradictions = contradictions(list(context, subject), contract);
+    List<String> contradictions = contradictions(subject, list(context, subject), contract);
     String failure =
         context
             .getExecutionException()
@@ -56,24 +55,20 @@ final class CellRecorder implements BeforeEachCallback, AfterEachCallback {
         .getOrComputeIfAbsent(subject, kind -> NotSupported.load().of(List.of(kind)), List.class);
   }
 
-  private static List<String> contradictions(List<Unsupported> list, Contract contract) {
+  private static List<String> contradictions(
+      Subject subject, List<Unsupported> list, Contract contract) {
     return CellLog.touched().stream()
         .flatMap(
             shape ->
                 Arrays.stream(contract.value())
                     .filter(
                         claim ->
-                            list.stream().anyMatch(each -> isAbout(each, shape.metric(), claim)))
+                            list.stream()
+                                .anyMatch(
+                                    each ->
+                                        each.isAbout(
+                                            subject.toString(), shape.metric().name(), claim)))
                     .map(claim -> "listed as not supported, but run: " + shape + " " + claim))
         .toList();
-  }
-
-  private static boolean isAbout(Unsupported listed, Metric metric, String claim) {
-    if (listed.claim().isEmpty()) {
-      // That a metric is refused is told of that metric.
-      return listed.metric().equals(metric.name()) && !claim.equals("create.metric");
-    }
-    return listed.claim().equals(claim)
-        && (listed.metric().isEmpty() || listed.metric().equals(metric.name()));
   }
 }

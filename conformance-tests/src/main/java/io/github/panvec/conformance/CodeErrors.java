@@ -35,16 +35,10 @@ final class CodeErrors {
 
   private CodeErrors() {}
 
-  /**
-   * Over queries.
-   *
-   * @param standardError of the mean
-   */
-  record Sample(double mean, double standardError) {}
-
   private static Map<String, Double> committed() {
     Map<String, Double> bounds = new TreeMap<>();
-    for (String[] fields : RecallFloors.lines(RecallFloors.resource("code-errors.csv"), HEADER)) {
+    for (String[] fields :
+        RecallFloors.lines(ContractDocument.resource("code-errors.csv"), HEADER)) {
       bounds.put(String.join(",", List.of(fields).subList(0, 3)), Double.parseDouble(fields[4]));
     }
     return bounds;
@@ -60,7 +54,7 @@ final class CodeErrors {
   }
 
   /** Measures a kind of index. */
-  static Sample of(Subject subject, Metric metric) {
+  static RecallMeasurement.Sample of(Subject subject, Metric metric) {
     Random random = new Random(17);
     float[][] rows = new float[ROWS][];
     Arrays.setAll(rows, id -> TestVectors.gaussian(random, DIMENSION));
@@ -74,9 +68,7 @@ final class CodeErrors {
         errors[q] = error(index, metric, rows, TestVectors.gaussian(random, DIMENSION));
       }
     }
-    double mean = Arrays.stream(errors).average().orElseThrow();
-    double squares = Arrays.stream(errors).map(each -> (each - mean) * (each - mean)).sum();
-    return new Sample(mean, Math.sqrt(squares / (QUERIES - 1) / QUERIES));
+    return RecallMeasurement.Sample.of(errors);
   }
 
   private static double error(VectorIndex index, Metric metric, float[][] rows, float[] query) {
@@ -100,12 +92,8 @@ final class CodeErrors {
     return sum / expected.length / Math.sqrt(variance);
   }
 
-  /** Writes a line where that is asked for in place of a check. */
-  static boolean append(Subject subject, Metric metric, Sample measured) {
-    String file = System.getProperty(RecallFloors.MEASURE, "");
-    if (file.isBlank()) {
-      return false;
-    }
+  /** Appends a line to {@code file}. */
+  static void append(Path file, Subject subject, Metric metric, RecallMeasurement.Sample measured) {
     double bound = measured.mean() + Math.max(ROUNDING, STANDARD_ERRORS * measured.standardError());
     String line =
         String.format(
@@ -114,8 +102,6 @@ final class CodeErrors {
             key(subject, metric),
             measured.mean(),
             Math.ceil(bound * 100_000) / 100_000);
-    Path path = Path.of(file);
-    RecallFloors.append(path.resolveSibling("code-" + path.getFileName()), HEADER, line);
-    return true;
+    RecallFloors.append(file, HEADER, line);
   }
 }

@@ -10,9 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -29,17 +27,6 @@ final class Completeness {
   private static final String TEST = "Completeness";
 
   private Completeness() {}
-
-  /** Claims that make no cell, and the test that holds them. */
-  static Map<String, String> perProcess() {
-    Map<String, String> tests = new LinkedHashMap<>();
-    RecallFloors.resource("per-process.txt")
-        .lines()
-        .filter(line -> !line.isBlank() && !line.startsWith("#"))
-        .map(line -> line.strip().split("\\s+"))
-        .forEach(words -> tests.put(words[0], words[1]));
-    return tests;
-  }
 
   /** Whether every test of the suite that has something to run over has run. */
   static boolean isWhole(Collection<TestOutcome> outcomes) {

@@ -30,14 +30,24 @@ final class ContractDocument {
 
   /** Pending claims and the calls they wait for, as {@code class#method}. */
   static Map<String, String> pending() {
-    Map<String, String> pending = new LinkedHashMap<>();
-    for (String line : resource("pending.txt").split("\n")) {
+    return table("pending.txt");
+  }
+
+  /** Claims that make no cell, and the tests that hold them. */
+  static Map<String, String> perProcess() {
+    return table("per-process.txt");
+  }
+
+  /** Lines of two words each. */
+  private static Map<String, String> table(String name) {
+    Map<String, String> table = new LinkedHashMap<>();
+    for (String line : resource(name).split("\n")) {
       if (!line.isBlank() && !line.startsWith("#")) {
         String[] words = line.strip().split("\\s+");
-        pending.put(words[0], words[1]);
+        table.put(words[0], words[1]);
       }
     }
-    return pending;
+    return table;
   }
 
   /** Whether there is such a public call. */
@@ -51,7 +61,8 @@ final class ContractDocument {
     }
   }
 
-  private static String resource(String name) {
+  /** A text of this package. */
+  static String resource(String name) {
     try (InputStream in = ContractDocument.class.getResourceAsStream(name)) {
       if (in == null) {
         throw new IllegalStateException(name + " is not in the suite");

@@ -38,6 +38,14 @@ class ErrorTest extends ConformanceTest {
       return new Refusal(name, type, List.of(words), call);
     }
 
+    /** That {@code thrown} is what the call was refused with. */
+    void requireSaidBy(Throwable thrown) {
+      assertThat(thrown).as(name).isExactlyInstanceOf(type);
+      assertThat(Words.missing(String.valueOf(thrown.getMessage()), words))
+          .as("%s: words that are not in \"%s\"", name, thrown.getMessage())
+          .isEmpty();
+    }
+
     @Override
     public String toString() {
       return name;
@@ -208,11 +216,7 @@ class ErrorTest extends ConformanceTest {
     float[] query = rows.query();
     try (VectorIndex index = rows.index(subject)) {
       List<Hit> before = index.search(query, 20).hits();
-      Throwable thrown = catchThrowable(() -> refusal.call().accept(index));
-      assertThat(thrown).isExactlyInstanceOf(refusal.type());
-      assertThat(Words.missing(String.valueOf(thrown.getMessage()), refusal.words()))
-          .as("words that are not in \"%s\"", thrown.getMessage())
-          .isEmpty();
+      refusal.requireSaidBy(catchThrowable(() -> refusal.call().accept(index)));
       rows.assertUnchanged(index);
       assertThat(index.search(query, 20).hits()).isEqualTo(before);
       index.add(100, rows.query());

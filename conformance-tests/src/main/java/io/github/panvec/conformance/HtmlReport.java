@@ -68,7 +68,9 @@ final class HtmlReport {
             + " failed); n/s not supported, – not run. Point at a number for more.");
     claims();
     html.append("<h2>Kinds of index by metric and dimension: claims</h2>\n");
-    report.kinds().forEach(this::shapes);
+    Map<String, Matrix.Sum> sums =
+        matrix.sums(cell -> cell.kind() + " " + cell.metric() + " " + cell.dimension());
+    report.kinds().forEach(kind -> shapes(kind, sums));
     return html.append("</html>\n").toString();
   }
 
@@ -119,11 +121,9 @@ final class HtmlReport {
     return failures;
   }
 
-  private void shapes(Kind kind) {
+  private void shapes(Kind kind, Map<String, Matrix.Sum> sums) {
     List<CellResult> cells =
         report.cells().stream().filter(cell -> cell.kind().equals(kind.name())).toList();
-    Map<String, Matrix.Sum> sums =
-        matrix.sums(cell -> cell.kind() + " " + cell.metric() + " " + cell.dimension());
     TreeSet<Integer> dimensions = new TreeSet<>();
     cells.forEach(cell -> dimensions.add(cell.dimension()));
     html.append("<details><summary>").append(escaped(kind.name())).append("</summary><table><tr>");

@@ -10,6 +10,7 @@ import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -127,20 +128,27 @@ class IdTest extends ConformanceTest {
   @Test
   @Contract("add.one-of-many-wins")
   void oneOfManyConcurrentAddsOfAnIdWins() throws Exception {
-    try (VectorIndex index = create(2, any(Metric.L2));
-        ExecutorService pool = Executors.newFixedThreadPool(8)) {
+    float[][] rows = new float[8][];
+    Arrays.setAll(rows, t -> new float[] {1, t});
+    try (VectorIndex index = create(2, any(Metric.L2))) {
+      requireOneWinner(index, rows);
+    }
+  }
+
+  /** Adds each of {@code rows} under the same id at once, forty times over. */
+  static void requireOneWinner(VectorIndex index, float[][] rows) throws Exception {
+    try (ExecutorService pool = Executors.newFixedThreadPool(rows.length)) {
       for (long id = 0; id < 40; id++) {
         long contested = id;
         CountDownLatch start = new CountDownLatch(1);
         List<Future<Boolean>> adders = new ArrayList<>();
-        for (int t = 0; t < 8; t++) {
-          float value = t;
+        for (float[] row : rows) {
           adders.add(
               pool.submit(
                   () -> {
                     start.await();
                     try {
-                      index.add(contested, new float[] {1, value});
+                      index.add(contested, row);
                       return true;
                     } catch (DuplicateIdException lost) {
                       return false;

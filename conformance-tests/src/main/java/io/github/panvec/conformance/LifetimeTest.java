@@ -18,10 +18,20 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongSupplier;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Closing, and what a library does to the JVM. */
 class LifetimeTest extends ConformanceTest {
+
+  static Stream<Subject> subjects() {
+    return Subjects.all().stream();
+  }
+
+  /** Every second search exact, where the index has its vectors. */
+  private SearchRequest exactOrNot(SearchRequest request, int turn) {
+    return turn % 2 == 0 && subject.keepsVectors() ? request.exact() : request;
+  }
 
   @Test
   @Contract({"close.waits", "close.later-calls-refused"})
@@ -36,7 +46,7 @@ class LifetimeTest extends ConformanceTest {
       AtomicBoolean closed = new AtomicBoolean();
       List<Readers.Step> searchers = new ArrayList<>();
       for (int t = 0; t < 16; t++) {
-        SearchRequest own = t % 2 == 0 ? request.exact() : request;
+        SearchRequest own = exactOrNot(request, t);
         searchers.add(
             () -> {
               boolean late = closed.get();
@@ -78,22 +88,26 @@ class LifetimeTest extends ConformanceTest {
             () -> index.addAll(new long[0], new float[0]),
             () -> index.upsert(1, vector),
             () -> index.remove(1),
-            () -> index.get(1),
             () -> index.contains(1),
             index::size,
             index::stats,
             () -> index.search(vector, 1),
             () -> index.search(SearchRequest.of(vector, 1), buffer),
-            () -> index.search(SearchRequest.of(vector, 1).exact().efSearch(5).nprobe(1)),
+            () -> index.search(SearchRequest.of(vector, 1).efSearch(5).nprobe(1)),
             () -> index.searchAll(new float[] {1, 2, 3, 4}, 1),
             () -> index.searchAll(new float[0], 1),
             () -> index.train(new float[] {1, 2, 3, 4}));
-    for (Runnable call : calls) {
-      assertThatThrownBy(call::run)
-          .isInstanceOf(IllegalStateException.class)
-          .hasMessageContaining("closed");
-    }
+    List<Runnable> ofVectors =
+        List.of(() -> index.get(1), () -> index.search(SearchRequest.of(vector, 1).exact()));
+    Stream.concat(calls.stream(), subject.keepsVectors() ? ofVectors.stream() : Stream.of())
+        .forEach(LifetimeTest::requireClosed);
     assertThat(index.spec().dimension()).isEqualTo(2);
+  }
+
+  private static void requireClosed(Runnable call) {
+    assertThatThrownBy(call::run)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("closed");
   }
 
   @Test
@@ -140,7 +154,7 @@ class LifetimeTest extends ConformanceTest {
       requireArithmeticOfJava("after writes");
       index.search(rows.query(), 5);
       requireArithmeticOfJava("after a search");
-      index.search(SearchRequest.of(rows.query(), 5).exact());
+      index.search(exactOrNot(SearchRequest.of(rows.query(), 5), 0));
       requireArithmeticOfJava("after an exact search");
       index.searchAll(rows.queries(64), 5);
       requireArithmeticOfJava("after a batch of queries");
@@ -193,9 +207,9 @@ class LifetimeTest extends ConformanceTest {
     Metric metric = any(Metric.L2);
     Rows rows = Rows.gaussian(metric, 32, 2000);
     IndexSpec spec = spec(32, metric);
-    VectorIndex index = subject.create(subject.takes("threads") ? spec.with("threads", 1) : spec);
+    VectorIndex index = subject.create(subject.onOneThread(spec));
     rows.addTo(index);
-    SearchRequest few = SearchRequest.of(rows.queries(200), 10).exact();
+    SearchRequest few = exactOrNot(SearchRequest.of(rows.queries(200), 10), 0);
     try (ExecutorService pool = Executors.newSingleThreadExecutor()) {
       long thread = pool.submit(() -> Thread.currentThread().threadId()).get();
       // The second time for the compiler, the third for us.
@@ -214,7 +228,7 @@ class LifetimeTest extends ConformanceTest {
       LongSupplier clock = byCaller ? () -> cpuNanos(thread) : System::nanoTime;
       long each = Math.max(1, byCaller ? cost : wall);
       int count = (int) Math.min(200_000, 200 * (1 + size * 300_000_000L / each));
-      SearchRequest many = SearchRequest.of(rows.queries(count), 10).exact();
+      SearchRequest many = exactOrNot(SearchRequest.of(rows.queries(count), 10), 0);
       long begin = clock.getAsLong();
       Future<List<SearchResult>> inFlight = pool.submit(() -> index.searchAll(many));
       while (clock.getAsLong() - begin < 30_000_000 && !inFlight.isDone()) {

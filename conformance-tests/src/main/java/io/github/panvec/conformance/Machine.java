@@ -20,7 +20,7 @@ import java.util.concurrent.TimeUnit;
 public record Machine(String os, String arch, String cpu, int cores, String jdk) {
 
   /** This one. */
-  static Machine here() {
+  public static Machine here() {
     return new Machine(
         System.getProperty("os.name") + " " + System.getProperty("os.version"),
         System.getProperty("os.arch"),

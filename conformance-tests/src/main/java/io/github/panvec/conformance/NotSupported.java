@@ -45,7 +45,7 @@ final class NotSupported {
       return switch (kinds) {
         case "codes-only" -> subject.capabilities().codesOnly();
         case "keeps-vectors" -> !subject.capabilities().codesOnly();
-        case "learns-nothing" -> !subject.takes("trainingRows");
+        case "learns-nothing" -> !subject.learns();
         default -> pattern(kinds).matcher(subject.toString()).matches();
       };
     }

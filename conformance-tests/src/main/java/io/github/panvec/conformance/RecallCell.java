@@ -8,8 +8,6 @@ import java.util.Set;
 
 /** Data that recall is measured on, and under which metric. */
 record RecallCell(Metric metric, int dimension, RecallData.Distribution distribution) {
-  private static final String TRAINING_ROWS = "trainingRows";
-
   private static final List<Integer> DAILY = List.of(2, 16, 100, 384, 1536);
 
   /** Where filtered searches are measured too. */
@@ -28,7 +26,7 @@ record RecallCell(Metric metric, int dimension, RecallData.Distribution distribu
 
   /** Whether recall is held: not where parameters serve tests with a handful of rows. */
   static boolean holds(Subject subject) {
-    return !subject.parameters().containsKey(TRAINING_ROWS);
+    return !subject.parameters().containsKey(Subject.TRAINING_ROWS);
   }
 
   /**

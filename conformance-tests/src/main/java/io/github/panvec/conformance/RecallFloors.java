@@ -1,9 +1,7 @@
 package io.github.panvec.conformance;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -84,15 +82,16 @@ final class RecallFloors {
 
   /** The committed ones. */
   static RecallFloors committed() {
-    return new RecallFloors(resource("recall-floors.csv"), resource("filter-recall-floors.csv"));
+    return new RecallFloors(
+        ContractDocument.resource("recall-floors.csv"),
+        ContractDocument.resource("filter-recall-floors.csv"));
   }
 
-  static String resource(String name) {
-    try (InputStream in = RecallFloors.class.getResourceAsStream(name)) {
-      return new String(Objects.requireNonNull(in).readAllBytes(), StandardCharsets.UTF_8);
-    } catch (IOException failed) {
-      throw new UncheckedIOException(failed);
-    }
+  /** The file that measurements are appended to in place of a check, if there is one. */
+  static Optional<Path> measuring() {
+    return Optional.of(System.getProperty(MEASURE, ""))
+        .filter(file -> !file.isBlank())
+        .map(Path::of);
   }
 
   /**

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import io.github.panvec.IndexSpec;
-import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -149,11 +148,11 @@ class RecallTest extends ConformanceTest {
             Stream.generate(() -> RecallMeasurement.of(subject, spec, cell.data()))
                 .limit(runs)
                 .toList());
-    RecallFloors.append(Path.of(System.getProperty(RecallFloors.MEASURE)), subject, cell, mean);
+    RecallFloors.append(RecallFloors.measuring().orElseThrow(), subject, cell, mean);
     return mean;
   }
 
   private static boolean isMeasuring() {
-    return !System.getProperty(RecallFloors.MEASURE, "").isBlank();
+    return RecallFloors.measuring().isPresent();
   }
 }

@@ -109,7 +109,17 @@ public record Report(
    * @param claim empty: none, since the metric is not taken at all
    */
   public record Unsupported(
-      String backend, String type, String metric, String claim, String reason) {}
+      String backend, String type, String metric, String claim, String reason) {
+
+    /** Whether it says that this kind does not do what such a cell is about. */
+    boolean isAbout(String kind, String ofMetric, String ofClaim) {
+      // That a metric is refused is told of that metric.
+      return !ofClaim.equals("create.metric")
+          && (metric.isEmpty() || metric.equals(ofMetric))
+          && (claim.isEmpty() || claim.equals(ofClaim))
+          && kind.equals(backend + " " + type);
+    }
+  }
 
   /**
    * How a test ended.
@@ -256,7 +266,7 @@ public record Report(
     List<Unsupported> notSupported = NotSupported.load().of(subjects);
     List<TestOutcome> tests = new ArrayList<>(log.outcomes());
     if (Completeness.isWhole(tests)) {
-      Set<String> perProcess = Completeness.perProcess().keySet();
+      Set<String> perProcess = ContractDocument.perProcess().keySet();
       tests.addAll(Completeness.gaps(kinds, claims, cells, notSupported, perProcess));
     }
     return new Report(
@@ -321,18 +331,11 @@ public record Report(
 
   /** Cells that hold although the list says that they are not supported. */
   public List<String> contradictions() {
-    Set<String> listed = new TreeSet<>();
-    for (Unsupported each : notSupported) {
-      listed.add(each.backend() + " " + each.type() + " " + each.metric() + " " + each.claim());
-    }
     return cells.stream()
-        // That a metric is refused is told of that metric.
-        .filter(cell -> !cell.claim().equals("create.metric"))
         .filter(
             cell ->
-                listed.contains(cell.kind() + "  " + cell.claim())
-                    || listed.contains(cell.kind() + " " + cell.metric() + " ")
-                    || listed.contains(cell.kind() + " " + cell.metric() + " " + cell.claim()))
+                notSupported.stream()
+                    .anyMatch(each -> each.isAbout(cell.kind(), cell.metric(), cell.claim())))
         .map(CellResult::name)
         .toList();
   }
@@ -351,9 +354,10 @@ public record Report(
     backends.stream()
         .filter(backend -> !backend.problem().isEmpty())
         .forEach(backend -> problems.add(backend.name() + ": " + backend.problem()));
-    failedCells().forEach(cell -> problems.add(cell.name() + ": " + cell.failure()));
+    List<CellResult> failed = failedCells();
+    failed.forEach(cell -> problems.add(cell.name() + ": " + cell.failure()));
     failedTests().stream()
-        .filter(test -> failedCells().stream().noneMatch(cell -> isOf(cell, test)))
+        .filter(test -> failed.stream().noneMatch(cell -> isOf(cell, test)))
         .forEach(
             test ->
                 problems.add(

@@ -33,24 +33,6 @@ final class Rows {
     return rows;
   }
 
-  /** {@code count} rows with the ids from 0 on, around a hundred centres. */
-  static Rows clustered(Metric metric, int dimension, int count) {
-    Rows rows = new Rows(metric, dimension);
-    float[][] centres = new float[100][];
-    for (int c = 0; c < centres.length; c++) {
-      centres[c] = TestVectors.scaled(rows.query(), 2);
-    }
-    for (int i = 0; i < count; i++) {
-      float[] row = rows.query();
-      float[] centre = centres[rows.random.nextInt(centres.length)];
-      for (int d = 0; d < dimension; d++) {
-        row[d] += centre[d];
-      }
-      rows.put(i, row);
-    }
-    return rows;
-  }
-
   Metric metric() {
     return metric;
   }
@@ -87,16 +69,6 @@ final class Rows {
 
   float[] queries(int count) {
     return TestVectors.gaussian(random, count * dimension);
-  }
-
-  /** A vector near one of the rows. */
-  float[] nearSomeRow() {
-    long[] ids = ids();
-    float[] query = byId.get(ids[random.nextInt(ids.length)]).clone();
-    for (int d = 0; d < dimension; d++) {
-      query[d] += (float) (0.5 * random.nextGaussian());
-    }
-    return query;
   }
 
   /** A new index of these rows. */

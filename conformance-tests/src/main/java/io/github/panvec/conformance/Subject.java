@@ -27,6 +27,9 @@ public record Subject(String backend, String type, Map<String, Object> parameter
           1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 63, 64, 100, 127, 128, 384, 768, 1023, 1536, 3072,
           4097, 8192);
 
+  /** How many rows an index that learns from its first ones waits for. */
+  static final String TRAINING_ROWS = "trainingRows";
+
   public Subject {
     parameters = Map.copyOf(new TreeMap<>(parameters));
   }
@@ -105,6 +108,16 @@ public record Subject(String backend, String type, Map<String, Object> parameter
     }
     return declared.stream()
         .anyMatch(each -> each.name().equals(parameter) && each.appliesTo(given));
+  }
+
+  /** Whether it learns from a sample, or from its first rows. */
+  boolean learns() {
+    return takes(TRAINING_ROWS);
+  }
+
+  /** The same spec on one thread, where the backend has a say in that. */
+  IndexSpec onOneThread(IndexSpec spec) {
+    return takes("threads") ? spec.with("threads", 1) : spec;
   }
 
   /** Whether it is covered in full: every metric at every dimension. */

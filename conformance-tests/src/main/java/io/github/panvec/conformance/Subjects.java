@@ -79,11 +79,7 @@ public final class Subjects {
     if (kinds.isEmpty()) {
       kinds.add(new Subject(backend.name(), "default", Map.of()));
     }
-    kinds.stream()
-        .filter(kind -> kind.takes("trainingRows"))
-        .map(Subjects::trainedEarly)
-        .toList()
-        .forEach(kinds::add);
+    kinds.stream().filter(Subject::learns).map(Subjects::trainedEarly).toList().forEach(kinds::add);
     kinds.stream()
         .filter(kind -> kind.takes(KEEP_VECTORS))
         .map(kind -> kind.with("codes only", Map.of(KEEP_VECTORS, "false")))
@@ -94,7 +90,7 @@ public final class Subjects {
 
   private static Subject trainedEarly(Subject kind) {
     Map<String, Object> early = new LinkedHashMap<>();
-    early.put("trainingRows", 16);
+    early.put(Subject.TRAINING_ROWS, 16);
     if (kind.takes("nlist")) {
       early.put("nlist", 8);
     }

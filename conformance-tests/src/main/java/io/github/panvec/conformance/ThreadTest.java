@@ -21,7 +21,7 @@ class ThreadTest extends ConformanceTest {
   @Contract({"threads.search-beside-writes", "threads.searches-together"})
   void searchesReadTheRightIdsWhileTheIndexGrows() throws Exception {
     // Those that learn from data are to do so beside searches.
-    int count = subject.takes("trainingRows") ? 30_000 : 6_000;
+    int count = subject.learns() ? 30_000 : 6_000;
     int few = 1_500;
     Metric metric = any(Metric.L2);
     float[][] rows = new float[count][];

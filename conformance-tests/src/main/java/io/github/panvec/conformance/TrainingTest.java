@@ -18,17 +18,12 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Training. */
 class TrainingTest extends ConformanceTest {
-  private static final String TRAINING_ROWS = "trainingRows";
   private static final int DIMENSION = 12;
-
-  private boolean learns() {
-    return subject.takes(TRAINING_ROWS);
-  }
 
   /** Waits for so many rows, where it is of a kind that learns. */
   private VectorIndex createWaitingFor(int trainingRows, Metric metric) {
     IndexSpec spec = spec(DIMENSION, metric);
-    return subject.create(learns() ? spec.with(TRAINING_ROWS, trainingRows) : spec);
+    return subject.create(subject.learns() ? spec.with(Subject.TRAINING_ROWS, trainingRows) : spec);
   }
 
   private static void requireExact(Rows rows, VectorIndex index) {
@@ -49,7 +44,7 @@ class TrainingTest extends ConformanceTest {
     float[] sample = rows.queries(600);
     float[] before = sample.clone();
     try (VectorIndex index = create(DIMENSION, metric)) {
-      assertThat(index.train(sample)).isEqualTo(learns());
+      assertThat(index.train(sample)).isEqualTo(subject.learns());
       assertThat(index.train(sample)).isFalse();
       assertThat(sample).isEqualTo(before);
       assertThat(index.size()).isZero();
@@ -66,7 +61,7 @@ class TrainingTest extends ConformanceTest {
     Rows rows = Rows.gaussian(metric, DIMENSION, 900);
     try (VectorIndex index = createWaitingFor(100_000, metric)) {
       rows.addTo(index, 0, 600);
-      assertThat(index.train(rows.queries(600))).isEqualTo(learns());
+      assertThat(index.train(rows.queries(600))).isEqualTo(subject.learns());
       assertThat(index.train(rows.queries(600))).isFalse();
       assertThat(index.size()).isEqualTo(600);
       rows.addTo(index, 600, 900);
@@ -92,7 +87,7 @@ class TrainingTest extends ConformanceTest {
   @MethodSource("metrics")
   @Contract("training.seeded")
   void theSameSampleAndSeedTeachTheSame(Metric metric) {
-    assumeTrue(learns(), "it learns nothing");
+    assumeTrue(subject.learns(), "it learns nothing");
     Rows rows = Rows.gaussian(metric, DIMENSION, 1500);
     float[] sample = rows.queries(600);
     float[] queries = rows.queries(50);
@@ -102,8 +97,7 @@ class TrainingTest extends ConformanceTest {
   /** Of a search that is as coarse as can be, so that what was learnt shows. */
   private List<List<Hit>> answers(Rows rows, float[] sample, float[] queries) {
     IndexSpec spec = spec(DIMENSION, rows.metric());
-    try (VectorIndex index =
-        subject.create(subject.takes("threads") ? spec.with("threads", 1) : spec)) {
+    try (VectorIndex index = subject.create(subject.onOneThread(spec))) {
       assertThat(index.train(sample)).isTrue();
       rows.addTo(index);
       SearchRequest coarse = SearchRequest.of(queries, 10).nprobe(1).efSearch(10).refineFactor(1);

@@ -263,15 +263,11 @@ final class HostileProgram {
   }
 
   private boolean learns() {
-    return learns(kind);
-  }
-
-  private static boolean learns(Subject kind) {
-    return kind.takes("trainingRows");
+    return kind.learns();
   }
 
   private static boolean waitsForTraining(Subject kind) {
-    return learns(kind) && !kind.parameters().containsKey("trainingRows");
+    return kind.learns() && !kind.parameters().containsKey(Subject.TRAINING_ROWS);
   }
 
   private void againAndAgain() {

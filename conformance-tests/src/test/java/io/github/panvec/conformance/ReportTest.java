@@ -217,7 +217,7 @@ class ReportTest {
     for (Class<?> type : Conformance.suite()) {
       without.removeAll(claims(type));
     }
-    Map<String, String> perProcess = Completeness.perProcess();
+    Map<String, String> perProcess = ContractDocument.perProcess();
     assertThat(without).containsExactlyInAnyOrderElementsOf(perProcess.keySet());
     for (Map.Entry<String, String> each : perProcess.entrySet()) {
       assertThat(claims(Class.forName(each.getValue()))).contains(each.getKey());

@@ -1,5 +1,6 @@
 package io.github.panvec.bench;
 
+import io.github.panvec.conformance.Machine;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
@@ -37,12 +38,13 @@ public final class Environment {
   /** The environment by stable keys; a fact that cannot be had is left out. */
   public static Map<String, Object> facts() {
     Map<String, Object> facts = new LinkedHashMap<>();
-    putIfKnown(facts, "cpu", cpuModel());
+    Machine machine = Machine.here();
+    putIfKnown(facts, "cpu", machine.cpu());
     putIfKnown(facts, "cpuFlags", cpuFlags());
-    facts.put("cores", Runtime.getRuntime().availableProcessors());
-    facts.put("jdk", System.getProperty("java.vm.name") + " " + Runtime.version());
-    facts.put("os", System.getProperty("os.name") + " " + System.getProperty("os.version"));
-    facts.put("arch", System.getProperty("os.arch"));
+    facts.put("cores", machine.cores());
+    facts.put("jdk", machine.jdk());
+    facts.put("os", machine.os());
+    facts.put("arch", machine.arch());
     putIfKnown(facts, "gitCommit", gitCommit());
     return facts;
   }
@@ -51,11 +53,6 @@ public final class Environment {
     if (value != null && !value.isEmpty()) {
       facts.put(key, value);
     }
-  }
-
-  private static @Nullable String cpuModel() {
-    String linux = cpuInfo("model name");
-    return linux != null ? linux : output(List.of("sysctl", "-n", "machdep.cpu.brand_string"));
   }
 
   private static @Nullable String cpuFlags() {
