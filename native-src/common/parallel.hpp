@@ -14,15 +14,19 @@
 
 namespace panvec {
 
+// What a caller gives as nanoseconds, between none and a day: no sum or difference with a point in time overflows.
+inline std::int64_t slice_within_a_day(std::int64_t slice_nanos) {
+  return std::clamp<std::int64_t>(slice_nanos, 0, 86'400'000'000'000);
+}
+
 // Items first, first + 1, ... in order, so that those taken are always a prefix; ends early when asked to.
 class OrderedWork {
  public:
   // `yield` NULL: never asked; otherwise asked, after slice_nanos, when it is not zero (read atomically).
   OrderedWork(std::int64_t first, std::int64_t end, const std::int32_t* yield, std::int64_t slice_nanos)
       : end_(end), yield_(yield), next_(first) {
-    // Clamped, or the sum could overflow; no slice is longer than a day.
     if (yield_ == nullptr) return;
-    slice_end_ = Clock::now() + std::chrono::nanoseconds(std::clamp<std::int64_t>(slice_nanos, 0, 86'400'000'000'000));
+    slice_end_ = Clock::now() + std::chrono::nanoseconds(slice_within_a_day(slice_nanos));
   }
 
   // Runs item(number, worker) for one item on this thread, then for others on up to `threads` threads, this one among

@@ -621,6 +621,7 @@ std::int64_t SlotIndex::extend(std::int64_t end, unsigned threads, const std::in
 void SlotIndex::link(std::int64_t first_slot, std::int64_t count, unsigned threads, const std::int32_t* yield,
                      std::int64_t slice_nanos, std::int64_t& linked) {
   linked = 0;
+  slice_nanos = slice_within_a_day(slice_nanos);
   require(first_slot == this->linked(), "linking must go on at the first slot that is not linked");
   require(count >= 0 && count <= staged_end_ - first_slot, "slots to link have not been staged");
   const std::int64_t end = first_slot + count;

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <random>
 #include <utility>
+#include <vector>
 
 #include "panvec_sqlitevec.h"
 #include "sqlite_support.hpp"
@@ -121,24 +122,29 @@ class Draft {
   explicit Draft(const std::string& path) {
     // Not SQLite's generator: a forked process would draw the same name.
     std::random_device random;
-    path_ = path + ".new-" + hex(std::uint64_t{random()} << 32 | random());
-    const int descriptor = ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    const std::string name = path + ".new-" + hex(std::uint64_t{random()} << 32 | random());
+    // All of them beforehand: on the way out there may be no memory for another.
+    for (const char* suffix : {"", "-journal", "-wal", "-shm"}) {
+      names_.push_back(name + suffix);
+    }
+    const int descriptor = ::open(this->path().c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (descriptor < 0) {
-      throw system_failure("creating", path_, errno);
+      throw system_failure("creating", this->path(), errno);
     }
     close(descriptor);
   }
   ~Draft() {
-    for (const char* suffix : {"", "-journal", "-wal", "-shm"}) {
-      unlink((path_ + suffix).c_str());
+    for (const std::string& name : names_) {
+      unlink(name.c_str());
     }
   }
   Draft(const Draft&) = delete;
   Draft& operator=(const Draft&) = delete;
-  const std::string& path() const noexcept { return path_; }
+  const std::string& path() const noexcept { return names_.front(); }
 
  private:
-  std::string path_;
+  // The file's, and those that SQLite gives to what it keeps beside it.
+  std::vector<std::string> names_;
 };
 
 }  // namespace
