@@ -113,7 +113,8 @@ class LifetimeTest extends ConformanceTest {
   @Test
   @Contract("close.many")
   void manyIndexesCanBeCreatedAndClosed() {
-    for (int i = 0; i < 1000; i++) {
+    int count = subject.isCoveredInFull() ? 10_000 : 1_000;
+    for (int i = 0; i < count; i++) {
       try (VectorIndex index = create(4, any(Metric.L2))) {
         index.add(i, new float[] {1, 2, 3, 4});
         assertThat(index.search(new float[] {1, 2, 3, 4}, 1).id(0)).isEqualTo(i);

@@ -8,8 +8,12 @@ import io.github.panvec.Metric;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
@@ -50,6 +54,30 @@ class ThreadTest extends ConformanceTest {
       Readers.whileRunning(16, search, readers -> grow(index, rows, 1, few, readers));
       Readers.whileRunning(2, search, readers -> grow(index, rows, few, count, readers));
       assertThat(index.size()).isEqualTo(count);
+    }
+  }
+
+  @Test
+  @Contract("threads.virtual")
+  void tenThousandVirtualThreadsSearchTogether() throws Exception {
+    Rows rows = Rows.gaussian(any(Metric.L2), 16, 500);
+    float[] query = rows.query();
+    try (VectorIndex index = rows.index(subject);
+        ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      List<Hit> nearest = index.search(SearchRequest.of(query, 10).exact()).hits();
+      List<Future<List<Hit>>> answers = new ArrayList<>();
+      for (int t = 0; t < 10_000; t++) {
+        SearchRequest request = SearchRequest.of(query, 10);
+        SearchRequest own = t % 2 == 0 ? request.exact() : request;
+        answers.add(threads.submit(() -> index.search(own).hits()));
+      }
+      for (int t = 0; t < answers.size(); t++) {
+        List<Hit> hits = answers.get(t).get();
+        assertThat(hits).hasSize(10);
+        if (t % 2 == 0) {
+          assertThat(hits).isEqualTo(nearest);
+        }
+      }
     }
   }
 

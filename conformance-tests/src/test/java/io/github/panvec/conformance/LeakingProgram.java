@@ -43,7 +43,7 @@ final class LeakingProgram {
         true,
         () -> new Leaking(bytes, bytesPerSearch),
         1_000,
-        10_000);
+        40_000);
   }
 
   /** Says which leaks were noticed. */

@@ -18,7 +18,6 @@ import java.util.function.Supplier;
 final class MemoryProgram {
   private static final int DIMENSION = 16;
   private static final int ROWS = 40;
-  private static final int INDEXES = 1_000;
   private static final int ROUNDS = 5;
 
   private MemoryProgram() {}
@@ -26,17 +25,16 @@ final class MemoryProgram {
   /**
    * Runs it.
    *
-   * @param arguments the backend, how many searches over all its kinds, and how many indexes of
-   *     each kind but the first, where that is not a thousand
+   * @param arguments the backend, how many indexes of its first kind, and of each other one, and
+   *     how many searches of each kind
    */
   public static void main(String[] arguments) {
     NativeMemory memory = NativeMemory.ofThisProcess();
     List<Subject> kinds =
         Subjects.all().stream().filter(kind -> kind.backend().equals(arguments[0])).toList();
-    int searches = Integer.parseInt(arguments[1]) / kinds.size();
+    int searches = Integer.parseInt(arguments[3]);
     for (Subject kind : kinds) {
-      boolean fewer = arguments.length > 2 && kind != kinds.get(0);
-      int indexes = fewer ? Integer.parseInt(arguments[2]) : INDEXES;
+      int indexes = Integer.parseInt(arguments[kind == kinds.get(0) ? 1 : 2]);
       Metric metric = kind.any(Metric.L2);
       String leak =
           check(
@@ -137,6 +135,9 @@ final class MemoryProgram {
    * apart: the median over several parts, since the JVM's own share comes and goes.
    */
   private static double growth(NativeMemory memory, int count, int warm, Work work) {
+    if (count == 0) {
+      return 0;
+    }
     work.run(warm);
     int part = (count - warm) / ROUNDS;
     double[] grown = new double[ROUNDS];

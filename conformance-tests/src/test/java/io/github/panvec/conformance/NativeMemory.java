@@ -20,7 +20,7 @@ import java.util.function.LongSupplier;
  * @param name of what is counted
  * @param used counts it
  * @param bytesPerIndex what the JVM's own share may add to each of a thousand indexes
- * @param bytesPerSearch and to each of ten thousand searches
+ * @param bytesPerSearch and to each of a hundred thousand searches
  */
 record NativeMemory(String name, LongSupplier used, double bytesPerIndex, double bytesPerSearch) {
 
@@ -56,7 +56,7 @@ record NativeMemory(String name, LongSupplier used, double bytesPerIndex, double
                 FunctionDescriptor.of(
                     MemoryLayout.structLayout(
                         MemoryLayout.sequenceLayout(10, ValueLayout.JAVA_LONG))));
-    return new NativeMemory("malloc", () -> malloced(call), 128, 16);
+    return new NativeMemory("malloc", () -> malloced(call), 128, 1);
   }
 
   private static long malloced(MethodHandle call) {

@@ -26,4 +26,15 @@ class SurvivalTest {
     assertThat(ChildJvm.run(folder, List.of(), options, HostileProgram.class, backend))
         .endsWith("survived");
   }
+
+  @Contract("jvm.survives")
+  @ParameterizedTest
+  @MethodSource("backends")
+  void theProcessEndsInOrderWithIndexesOpenAndInUse(String backend, @TempDir Path folder)
+      throws Exception {
+    for (int round = 0; round < 3; round++) {
+      assertThat(ChildJvm.run(folder, List.of(), List.of(), ExitProgram.class, backend))
+          .contains("threads in calls");
+    }
+  }
 }

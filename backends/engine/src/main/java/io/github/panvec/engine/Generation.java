@@ -54,6 +54,7 @@ final class Generation {
   private final boolean approximate;
   private final long rowBytes;
   private final SlotIndex slots;
+  private final Workers workers;
   private final Arena arena = Arena.ofShared();
   private final GraphLock graph = new GraphLock(arena);
   private final SlotIds ids = new SlotIds(arena);
@@ -71,11 +72,19 @@ final class Generation {
    * @param owner stands for the index
    * @param number one more than that of the generation before
    * @param slots taken over
+   * @param workers of the index
    */
-  Generation(Object owner, long number, SlotIndex slots, Capabilities capabilities, int dimension) {
+  Generation(
+      Object owner,
+      long number,
+      SlotIndex slots,
+      Workers workers,
+      Capabilities capabilities,
+      int dimension) {
     this.owner = owner;
     this.number = number;
     this.slots = slots;
+    this.workers = workers;
     this.approximate = capabilities.approximate();
     this.rowBytes = (long) dimension * Float.BYTES;
   }
@@ -112,15 +121,17 @@ final class Generation {
    * Adds rows, or adds and replaces them, all or none.
    *
    * @param vectors the rows, on or off the heap
-   * @param threads the most to use
    */
-  void write(
-      long[] batch, MemorySegment vectors, boolean replace, int threads, WriteOptions options) {
+  void write(long[] batch, MemorySegment vectors, boolean replace, WriteOptions options) {
     Version before = versions.current();
     checkBatch(batch, before, replace);
     int[] replaced = replace ? liveSlots(batch, before) : new int[0];
     publish(
-        batch, replaced, () -> stage(vectors, batch.length, options.limits()), threads, options);
+        batch,
+        replaced,
+        () -> stage(vectors, batch.length, options.limits()),
+        workers.threads(),
+        options);
   }
 
   /**
@@ -151,7 +162,7 @@ final class Generation {
     ensureCapacity(nextSlot + batch.length);
     stage.run();
     trainIfDue(before, replaced, batch.length, threads, options.limits());
-    slots.encode(nextSlot + batch.length, threads, options.limits());
+    encode(nextSlot + batch.length, threads, options.limits());
     int first = (int) nextSlot;
     link(batch.length, threads, options);
     name(batch, first, replaced.length == 0 ? null : before);
@@ -314,18 +325,28 @@ final class Generation {
   }
 
   /** See {@link io.github.panvec.VectorIndex#train(MemorySegment, WriteOptions)}. */
-  boolean train(MemorySegment sample, long count, int threads, WriteOptions options) {
+  boolean train(MemorySegment sample, long count, WriteOptions options) {
+    int threads = workers.threads();
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment rows = sample;
       if (!isReadable(rows)) {
         rows = scratch.allocate(sample.byteSize(), Float.BYTES).copyFrom(sample);
       }
-      boolean trained = slots.train(rows, count, nextSlot, threads, options.limits());
+      boolean trained = learn(rows, count, threads, options.limits());
       // Also when it was trained before: what failed to be linked then is caught up with now.
-      slots.encode(nextSlot, threads, options.limits());
+      encode(nextSlot, threads, options.limits());
       link(0, threads, WriteOptions.within(options.limits()));
       options.report(count, count);
       return trained;
+    }
+  }
+
+  private boolean learn(MemorySegment sample, long count, int threads, Limits limits) {
+    int helpers = workers.take(threads - 1);
+    try {
+      return slots.train(sample, count, nextSlot, 1 + helpers, limits);
+    } finally {
+      workers.giveBack(helpers);
     }
   }
 
@@ -346,7 +367,12 @@ final class Generation {
       for (long slot = nextSlot; slot < nextSlot + staged; slot++) {
         list.setAtIndex(ValueLayout.JAVA_INT, count++, (int) slot);
       }
-      slots.trainOnSlots(list, count, threads, limits);
+      int helpers = workers.take(threads - 1);
+      try {
+        slots.trainOnSlots(list, count, 1 + helpers, limits);
+      } finally {
+        workers.giveBack(helpers);
+      }
     }
   }
 
@@ -360,18 +386,32 @@ final class Generation {
     long end = nextSlot + count;
     while (nextSlot < end || slots.backlog() > 0) {
       limits.check("the build");
-      SlotIndex.Linked linked;
-      graph.lockExclusive();
-      try {
-        linked = slots.link(nextSlot, end - nextSlot, threads, yield, sliceNanos);
-      } finally {
-        graph.unlockExclusive();
-      }
+      SlotIndex.Linked linked = linkSlice(end, threads, yield, sliceNanos);
       nextSlot += linked.slots();
       if (linked.failure() != null) {
         throw linked.failure();
       }
       options.report(nextSlot - first, count);
+    }
+  }
+
+  private SlotIndex.Linked linkSlice(long end, int threads, MemorySegment yield, long nanos) {
+    int helpers = workers.take(threads - 1);
+    graph.lockExclusive();
+    try {
+      return slots.link(nextSlot, end - nextSlot, 1 + helpers, yield, nanos);
+    } finally {
+      graph.unlockExclusive();
+      workers.giveBack(helpers);
+    }
+  }
+
+  private void encode(long end, int threads, Limits limits) {
+    int helpers = workers.take(threads - 1);
+    try {
+      slots.encode(end, 1 + helpers, limits);
+    } finally {
+      workers.giveBack(helpers);
     }
   }
 

@@ -78,7 +78,7 @@ public final class ManagedIndex implements VectorIndex {
   private final IndexSpec spec;
   private final Capabilities capabilities;
   private final Supplier<SlotIndex> newSlots;
-  private final int threads;
+  private final Workers workers;
   private final long compactAt;
   private final long rowBytes;
   private final Object owner = new Object();
@@ -111,8 +111,9 @@ public final class ManagedIndex implements VectorIndex {
    * An empty index.
    *
    * @param newSlots makes an empty slot index; asked now, and for every compaction
-   * @param threads the most threads that writing a batch, searching for one, or a compaction that
-   *     was asked for may use
+   * @param threads how many threads writing a batch, searching for one, or a compaction that was
+   *     asked for may use, that of its caller among them; all calls together start no more beside
+   *     their callers' than one of them may
    * @param compactAt percent of dead slots at which it compacts by itself, 0: never
    */
   public ManagedIndex(
@@ -124,14 +125,14 @@ public final class ManagedIndex implements VectorIndex {
     this.spec = spec;
     this.capabilities = capabilities;
     this.newSlots = newSlots;
-    this.threads = threads;
+    this.workers = new Workers(threads);
     this.compactAt = compactAt;
     this.rowBytes = (long) spec.dimension() * Float.BYTES;
     generation = empty(0);
   }
 
   private Generation empty(long number) {
-    return new Generation(owner, number, newSlots.get(), capabilities, spec.dimension());
+    return new Generation(owner, number, newSlots.get(), workers, capabilities, spec.dimension());
   }
 
   @Override
@@ -270,7 +271,7 @@ public final class ManagedIndex implements VectorIndex {
     long[] batch = ids.toArray(LONG);
     lockWriter(options.limits());
     try {
-      generation.write(batch, vectors, replace, threads, options);
+      generation.write(batch, vectors, replace, options);
     } finally {
       unlockWriter();
     }
@@ -292,7 +293,7 @@ public final class ManagedIndex implements VectorIndex {
     long count = Vectors.countRows("sample", sample, spec.dimension());
     lockWriter(options.limits());
     try {
-      return generation.train(sample, count, threads, options);
+      return generation.train(sample, count, options);
     } finally {
       unlockWriter();
     }
@@ -325,7 +326,7 @@ public final class ManagedIndex implements VectorIndex {
     }
     Waiting.lock(compacting, options.limits(), "the compaction");
     try {
-      replaceGeneration(threads, options);
+      replaceGeneration(workers.threads(), options);
     } finally {
       compacting.unlock();
     }
@@ -510,7 +511,7 @@ public final class ManagedIndex implements VectorIndex {
     int count = Vectors.countQueries(request.query(), spec);
     Version version = retain();
     MemorySegment queries = request.query();
-    boolean alone = threads == 1 || count == 1;
+    boolean alone = workers.threads() == 1 || count == 1;
     boolean copied = !alone && !queries.isAccessibleBy(ANOTHER_THREAD);
     try (Arena batch = batchArena(alone, request.idFilter() != null || copied)) {
       checkRequest(request, count, version);
@@ -518,9 +519,8 @@ public final class ManagedIndex implements VectorIndex {
       MemorySegment shared =
           copied ? batch.allocate(queries.byteSize(), Float.BYTES).copyFrom(queries) : queries;
       SearchResult[] results = new SearchResult[count];
-      Workers.run(
+      workers.run(
           count,
-          threads,
           i -> {
             try (Arena scratch = Arena.ofConfined()) {
               MemorySegment query = shared.asSlice(i * rowBytes, rowBytes);

@@ -6,19 +6,58 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntConsumer;
 
-/** Spreads the items of one call over a few threads, which end with the call. */
+/**
+ * The threads that calls on one index start beside their callers: however many call, all of them
+ * together no more than one index may use. They end with the call that started them.
+ */
 final class Workers {
   /** What a thread must have to do to be worth its start. */
   private static final long NANOS_PER_THREAD = 100_000;
 
-  private Workers() {}
+  private final int threads;
+  private final AtomicInteger free;
 
   /**
-   * Runs {@code task} for 0 .. count - 1, on this thread and up to {@code threads - 1} others, as
-   * many as its first items make worth starting. What the first failing item throws is thrown here,
-   * after all threads have ended.
+   * @param threads how many a call may use, that of its caller among them
    */
-  static void run(int count, int threads, IntConsumer task) {
+  Workers(int threads) {
+    this.threads = threads;
+    this.free = new AtomicInteger(threads - 1);
+  }
+
+  /** How many threads a call may use, that of its caller among them. */
+  int threads() {
+    return threads;
+  }
+
+  /**
+   * Lends helpers for a call of native code that starts them itself, until {@link #giveBack}.
+   *
+   * @return how many: as many as other calls leave, no more than wanted
+   */
+  int take(int wanted) {
+    while (true) {
+      int seen = free.get();
+      int taken = Math.min(wanted, seen);
+      if (taken <= 0) {
+        return 0;
+      }
+      if (free.compareAndSet(seen, seen - taken)) {
+        return taken;
+      }
+    }
+  }
+
+  void giveBack(int helpers) {
+    free.addAndGet(helpers);
+  }
+
+  /**
+   * Runs {@code task} for 0 .. count - 1, on this thread and as many others as its first items make
+   * worth starting and other calls leave. What the first failing item throws is thrown here, after
+   * all threads have ended.
+   */
+  void run(int count, IntConsumer task) {
     int done = 0;
     long begin = System.nanoTime();
     long taken = 0;
@@ -31,7 +70,12 @@ final class Workers {
     }
     int left = count - done;
     long useful = taken / done * left / NANOS_PER_THREAD;
-    run(done, count, (int) Math.min(Math.min(threads - 1, left - 1), useful), task);
+    int helpers = take((int) Math.min(left - 1, useful));
+    try {
+      run(done, count, helpers, task);
+    } finally {
+      giveBack(helpers);
+    }
   }
 
   /** Items {@code from .. count - 1}, with {@code helpers} threads beside this one. */

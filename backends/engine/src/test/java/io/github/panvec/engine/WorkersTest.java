@@ -41,13 +41,13 @@ class WorkersTest {
   void everyItemRunsOnce() {
     for (int count : new int[] {0, 1, 15, 16, 17, 1000}) {
       AtomicIntegerArray runs = new AtomicIntegerArray(count + 1);
-      Workers.run(
-          count,
-          4,
-          i -> {
-            makesThreadsWorthStarting(i);
-            runs.incrementAndGet(i);
-          });
+      new Workers(4)
+          .run(
+              count,
+              i -> {
+                makesThreadsWorthStarting(i);
+                runs.incrementAndGet(i);
+              });
       for (int i = 0; i < count; i++) {
         assertThat(runs.get(i)).isEqualTo(1);
       }
@@ -57,8 +57,8 @@ class WorkersTest {
 
   @Test
   void fewItemsAndOneThreadStayOnTheCaller() {
-    Workers.run(3, 8, i -> threads.add(Thread.currentThread()));
-    Workers.run(1000, 1, i -> threads.add(Thread.currentThread()));
+    new Workers(8).run(3, i -> threads.add(Thread.currentThread()));
+    new Workers(1).run(1000, i -> threads.add(Thread.currentThread()));
     assertThat(threads).containsExactly(Thread.currentThread());
   }
 
@@ -66,18 +66,18 @@ class WorkersTest {
   void asManyThreadsAsAllowedRunTogether() {
     // Each waits for the others, so all four must be there at once.
     CountDownLatch together = new CountDownLatch(4);
-    Workers.run(
-        64,
-        4,
-        i -> {
-          if (makesThreadsWorthStarting(i)) {
-            return;
-          }
-          if (threads.add(Thread.currentThread())) {
-            together.countDown();
-          }
-          await(together);
-        });
+    new Workers(4)
+        .run(
+            64,
+            i -> {
+              if (makesThreadsWorthStarting(i)) {
+                return;
+              }
+              if (threads.add(Thread.currentThread())) {
+                together.countDown();
+              }
+              await(together);
+            });
     assertThat(threads).hasSize(4).contains(Thread.currentThread());
     assertThatOthersHaveEnded();
   }
@@ -88,21 +88,21 @@ class WorkersTest {
       CountDownLatch laterFailed = new CountDownLatch(1);
       assertThatThrownBy(
               () ->
-                  Workers.run(
-                      64,
-                      2,
-                      i -> {
-                        makesThreadsWorthStarting(i);
-                        threads.add(Thread.currentThread());
-                        if (i == 5) {
-                          await(laterFailed);
-                          throw new IllegalArgumentException("5");
-                        }
-                        if (i == 30) {
-                          laterFailed.countDown();
-                          throw new IllegalStateException("30");
-                        }
-                      }))
+                  new Workers(2)
+                      .run(
+                          64,
+                          i -> {
+                            makesThreadsWorthStarting(i);
+                            threads.add(Thread.currentThread());
+                            if (i == 5) {
+                              await(laterFailed);
+                              throw new IllegalArgumentException("5");
+                            }
+                            if (i == 30) {
+                              laterFailed.countDown();
+                              throw new IllegalStateException("30");
+                            }
+                          }))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessage("5");
       assertThatOthersHaveEnded();
@@ -114,15 +114,15 @@ class WorkersTest {
     AtomicIntegerArray runs = new AtomicIntegerArray(100);
     assertThatThrownBy(
             () ->
-                Workers.run(
-                    100,
-                    1,
-                    i -> {
-                      runs.incrementAndGet(i);
-                      if (i == 7) {
-                        throw new IllegalStateException("7");
-                      }
-                    }))
+                new Workers(1)
+                    .run(
+                        100,
+                        i -> {
+                          runs.incrementAndGet(i);
+                          if (i == 7) {
+                            throw new IllegalStateException("7");
+                          }
+                        }))
         .hasMessage("7");
     assertThat(runs.get(7)).isEqualTo(1);
     assertThat(runs.get(8)).isZero();
@@ -133,14 +133,14 @@ class WorkersTest {
     Error error = new StackOverflowError("deep");
     assertThatThrownBy(
             () ->
-                Workers.run(
-                    64,
-                    4,
-                    i -> {
-                      if (!makesThreadsWorthStarting(i)) {
-                        throw error;
-                      }
-                    }))
+                new Workers(4)
+                    .run(
+                        64,
+                        i -> {
+                          if (!makesThreadsWorthStarting(i)) {
+                            throw error;
+                          }
+                        }))
         .isSameAs(error);
   }
 
@@ -150,18 +150,18 @@ class WorkersTest {
     Thread caller = Thread.currentThread();
     try {
       caller.interrupt();
-      Workers.run(
-          64,
-          2,
-          i -> {
-            makesThreadsWorthStarting(i);
-            threads.add(Thread.currentThread());
-            // The other thread is still at its first item when the caller has done all others.
-            while (Thread.currentThread() != caller && done(runs) < 63) {
-              Thread.onSpinWait();
-            }
-            runs.incrementAndGet(i);
-          });
+      new Workers(2)
+          .run(
+              64,
+              i -> {
+                makesThreadsWorthStarting(i);
+                threads.add(Thread.currentThread());
+                // The other thread is still at its first item when the caller has done all others.
+                while (Thread.currentThread() != caller && done(runs) < 63) {
+                  Thread.onSpinWait();
+                }
+                runs.incrementAndGet(i);
+              });
       assertThat(done(runs)).isEqualTo(64);
       assertThatOthersHaveEnded();
     } finally {
