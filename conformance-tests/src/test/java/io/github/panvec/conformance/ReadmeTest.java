@@ -16,17 +16,27 @@ import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The program in README.md compiles, runs, and prints what the README says. */
+/** The programs in README.md compile, run, and print what the README says. */
 class ReadmeTest {
   private static final Pattern PROGRAM =
-      Pattern.compile("```java\n(.*?)```\n.*?```text\n(.*?)```", Pattern.DOTALL);
+      Pattern.compile(
+          "```java\n([^`]*?class (\\w+)[^`]*)```\n.*?```text\n(.*?)```", Pattern.DOTALL);
 
   @Test
-  void theProgramPrintsWhatTheReadmeSays(@TempDir Path folder) throws Exception {
+  void theProgramsPrintWhatTheReadmeSays(@TempDir Path folder) throws Exception {
     Path readme = Path.of(System.getProperty("panvec.test.root", ".."), "README.md");
     Matcher blocks = PROGRAM.matcher(Files.readString(readme));
-    assertThat(blocks.find()).as("a java block and a text block in %s", readme).isTrue();
-    Path source = Files.writeString(folder.resolve("Hello.java"), blocks.group(1));
+    int programs = 0;
+    while (blocks.find()) {
+      programs++;
+      String name = blocks.group(2);
+      assertThat(printed(folder, name, blocks.group(1))).as(name).isEqualTo(blocks.group(3));
+    }
+    assertThat(programs).as("java blocks and text blocks in %s", readme).isEqualTo(2);
+  }
+
+  private static String printed(Path folder, String name, String program) throws Exception {
+    Path source = Files.writeString(folder.resolve(name + ".java"), program);
     JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
     ByteArrayOutputStream errors = new ByteArrayOutputStream();
     String classPath = System.getProperty("java.class.path");
@@ -34,16 +44,16 @@ class ReadmeTest {
         compiler.run(
             null, null, errors, "-cp", classPath, "-d", folder.toString(), source.toString());
     assertThat(failed).as(errors.toString(StandardCharsets.UTF_8)).isZero();
-    assertThat(runMain(folder)).isEqualTo(blocks.group(2));
+    return runMain(folder, name);
   }
 
-  private static String runMain(Path classes) throws Exception {
+  private static String runMain(Path classes, String name) throws Exception {
     ByteArrayOutputStream printed = new ByteArrayOutputStream();
     PrintStream console = System.out;
     try (URLClassLoader loader = new URLClassLoader(new URL[] {classes.toUri().toURL()})) {
       System.setOut(new PrintStream(printed, true, StandardCharsets.UTF_8));
       loader
-          .loadClass("Hello")
+          .loadClass(name)
           .getMethod("main", String[].class)
           .invoke(null, (Object) new String[0]);
     } finally {
