@@ -50,7 +50,7 @@ final class JavaCode {
         .collect(Collectors.joining(", ", "new float[] {", "}"));
   }
 
-  private static String number(float value) {
+  static String number(float value) {
     if (Float.isNaN(value)) {
       return "Float.NaN";
     }
@@ -138,6 +138,7 @@ final class JavaCode {
     String call = last.toJava();
     if (last instanceof Operation.Add
         || last instanceof Operation.AddAll
+        || last instanceof Operation.Compact
         || last instanceof Operation.Upsert) {
       return call;
     }

@@ -5,6 +5,7 @@ import io.github.panvec.DuplicateIdException;
 import io.github.panvec.Hit;
 import io.github.panvec.InvalidVectorException;
 import io.github.panvec.Metric;
+import io.github.panvec.RangeResult;
 import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
 import java.util.ArrayList;
@@ -134,7 +135,7 @@ final class Model {
   private List<Flaw> flaws(Operation operation) {
     List<Flaw> flaws = new ArrayList<>();
     if (operation instanceof Operation.Add add) {
-      refuseLive(new long[] {add.id()}, flaws);
+      refuseTaken(new long[] {add.id()}, rows.keySet(), flaws);
       refuseBad(add.vector(), "", flaws);
     } else if (operation instanceof Operation.Upsert upsert) {
       refuseBad(upsert.vector(), "", flaws);
@@ -148,6 +149,12 @@ final class Model {
     } else if (operation instanceof Operation.BufferedSearch search) {
       refuseBad(search.query(), "", flaws);
       refuseOptions(search.options(), flaws);
+    } else if (operation instanceof Operation.SearchRange search) {
+      refuseBad(search.query(), "", flaws);
+      refuseOptions(search.options(), flaws);
+      if (Float.isNaN(search.radius()) || search.radius() < 0 && metric != Metric.DOT) {
+        flaws.add(new Flaw(IllegalArgumentException.class, List.of("radius")));
+      }
     } else if (operation instanceof Operation.SearchAll search) {
       refuseQueries(search, flaws);
       refuseOptions(search.options(), flaws);
@@ -158,8 +165,8 @@ final class Model {
     return flaws;
   }
 
-  private void refuseLive(long[] ids, List<Flaw> flaws) {
-    Set<Long> before = new HashSet<>(rows.keySet());
+  private static void refuseTaken(long[] ids, Set<Long> taken, List<Flaw> flaws) {
+    Set<Long> before = new HashSet<>(taken);
     for (int row = 0; row < ids.length; row++) {
       if (!before.add(ids[row])) {
         List<String> words = List.of("row " + row, "id " + ids[row]);
@@ -200,7 +207,7 @@ final class Model {
 
   private void refuseBatch(Operation.AddAll batch, List<Flaw> flaws) {
     long[] ids = batch.written();
-    refuseLive(ids, flaws);
+    refuseTaken(ids, batch.replace() ? Set.of() : rows.keySet(), flaws);
     float[] vectors = batch.vectors();
     int needed = ids.length * dimension;
     if (vectors.length != needed) {
@@ -261,6 +268,16 @@ final class Model {
       }
     } else if (operation instanceof Operation.Remove remove) {
       requireEqual(rows.remove(remove.id()) != null, answer);
+    } else if (operation instanceof Operation.RemoveAll remove) {
+      int live = 0;
+      for (long id : remove.written()) {
+        live += rows.remove(id) != null ? 1 : 0;
+      }
+      requireEqual(live, answer);
+    } else if (operation instanceof Operation.Compact) {
+      requireEqual(0L, answer);
+    } else if (operation instanceof Operation.Ids) {
+      requireEqual(List.copyOf(rows.keySet()), answer);
     } else if (operation instanceof Operation.Size) {
       requireEqual((long) rows.size(), answer);
     } else if (operation instanceof Operation.Contains contains) {
@@ -269,6 +286,8 @@ final class Model {
       requireVector(get.id(), answer);
     } else if (operation instanceof Operation.Search search) {
       requireHits(search.query(), search.options(), (SearchResult) answer);
+    } else if (operation instanceof Operation.SearchRange search) {
+      requireWithin(search, (RangeResult) answer);
     } else if (operation instanceof Operation.BufferedSearch search) {
       requireHits(search.query(), search.options(), (SearchResult) answer);
       requireAsUnbuffered(index, search, (SearchResult) answer);
@@ -308,6 +327,27 @@ final class Model {
       throw new Mismatch(nearest.size() + " hits", result.count() + " hits: " + result);
     }
     requireRowsInOrder(Reference.stored(metric, query), options, result);
+  }
+
+  private void requireWithin(Operation.SearchRange search, RangeResult within) {
+    Operation.Options options = search.options();
+    SearchResult result = within.hits();
+    requireRowsInOrder(Reference.stored(metric, search.query()), options, result);
+    if (result.count() > 0 && result.distance(result.count() - 1) > search.radius()) {
+      throw new Mismatch("hits within " + search.radius(), result.toString());
+    }
+    if (within.truncated() != (result.count() == options.k())) {
+      throw new Mismatch("truncated at " + options.k() + " hits", within.toString());
+    }
+    if (!capabilities.codesOnly()) {
+      List<Hit> nearest =
+          Reference.nearest(metric, rows, search.query(), options.k(), options::pass).stream()
+              .filter(hit -> hit.distance() <= search.radius())
+              .toList();
+      if (!result.hits().equals(nearest)) {
+        throw new Mismatch(text(nearest), result.toString());
+      }
+    }
   }
 
   private void requireRowsInOrder(float[] query, Operation.Options options, SearchResult result) {

@@ -1,6 +1,7 @@
 package io.github.panvec.conformance;
 
 import io.github.panvec.IdFilter;
+import io.github.panvec.RangeResult;
 import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
@@ -10,6 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.LongUnaryOperator;
 import java.util.function.UnaryOperator;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -102,8 +104,8 @@ sealed interface Operation {
     }
   }
 
-  /** {@link VectorIndex#addAll(long[], float[])}. */
-  record AddAll(List<Row> rows) implements Operation {
+  /** {@link VectorIndex#addAll(long[], float[])}, or {@code upsertAll}, which replaces. */
+  record AddAll(List<Row> rows, boolean replace) implements Operation {
     float[] vectors() {
       return flat(rows.stream().map(Row::vector).toList());
     }
@@ -112,7 +114,11 @@ sealed interface Operation {
     public @Nullable Object on(VectorIndex index) {
       float[] given = vectors();
       long[] ids = written();
-      index.addAll(ids, given);
+      if (replace) {
+        index.upsertAll(ids, given);
+      } else {
+        index.addAll(ids, given);
+      }
       requireUnchanged(vectors(), given);
       if (!Arrays.equals(written(), ids)) {
         throw new Mismatch("input unchanged", JavaCode.ids(ids) + " in the caller's array");
@@ -123,16 +129,19 @@ sealed interface Operation {
     @Override
     public String toJava() {
       String ids = JavaCode.ids(written());
-      return "index.addAll(new long[] {" + ids + "}, " + JavaCode.floats(vectors()) + ")";
+      String call = replace ? "upsertAll" : "addAll";
+      return "index." + call + "(new long[] {" + ids + "}, " + JavaCode.floats(vectors()) + ")";
     }
 
     @Override
     public List<Operation> smaller() {
       List<Operation> smaller = new ArrayList<>();
       if (rows.size() == 1) {
-        smaller.add(new Add(rows.get(0).id(), rows.get(0).vector()));
+        Row only = rows.get(0);
+        smaller.add(
+            replace ? new Upsert(only.id(), only.vector()) : new Add(only.id(), only.vector()));
       }
-      shorter(rows).forEach(fewer -> smaller.add(new AddAll(fewer)));
+      shorter(rows).forEach(fewer -> smaller.add(new AddAll(fewer, replace)));
       return smaller;
     }
 
@@ -141,7 +150,8 @@ sealed interface Operation {
       return new AddAll(
           rows.stream()
               .map(row -> new Row(ids.applyAsLong(row.id()), vectors.apply(row.vector())))
-              .toList());
+              .toList(),
+          replace);
     }
 
     @Override
@@ -201,6 +211,76 @@ sealed interface Operation {
     @Override
     public long[] written() {
       return new long[] {id};
+    }
+  }
+
+  /** {@link VectorIndex#removeAll}. */
+  record RemoveAll(List<Long> ids) implements Operation {
+    @Override
+    public @Nullable Object on(VectorIndex index) {
+      return index.removeAll(written());
+    }
+
+    @Override
+    public String toJava() {
+      return "index.removeAll(" + JavaCode.ids(written()) + ")";
+    }
+
+    @Override
+    public List<Operation> smaller() {
+      List<Operation> smaller = new ArrayList<>();
+      if (ids.size() == 1) {
+        smaller.add(new Remove(ids.get(0)));
+      }
+      shorter(ids).forEach(fewer -> smaller.add(new RemoveAll(fewer)));
+      return smaller;
+    }
+
+    @Override
+    public Operation map(LongUnaryOperator others, UnaryOperator<float[]> vectors) {
+      return new RemoveAll(ids.stream().map(others::applyAsLong).toList());
+    }
+
+    @Override
+    public long[] written() {
+      return ids.stream().mapToLong(Long::longValue).toArray();
+    }
+  }
+
+  /** {@link VectorIndex#compact()}; returns how many rows are dead then. */
+  record Compact() implements Operation {
+    @Override
+    public @Nullable Object on(VectorIndex index) {
+      index.compact();
+      return index.stats().dead();
+    }
+
+    @Override
+    public String toJava() {
+      return "index.compact()";
+    }
+
+    @Override
+    public Operation map(LongUnaryOperator ids, UnaryOperator<float[]> vectors) {
+      return this;
+    }
+  }
+
+  /** {@link VectorIndex#ids}, as a list. */
+  record Ids() implements Operation {
+    @Override
+    public @Nullable Object on(VectorIndex index) {
+      return LongStream.of(index.ids()).boxed().toList();
+    }
+
+    @Override
+    public String toJava() {
+      return "Arrays.toString(index.ids())";
+    }
+
+    @Override
+    public Operation map(LongUnaryOperator ids, UnaryOperator<float[]> vectors) {
+      return this;
     }
   }
 
@@ -338,6 +418,34 @@ sealed interface Operation {
     @Override
     public Operation map(LongUnaryOperator ids, UnaryOperator<float[]> vectors) {
       return new Search(vectors.apply(query), options.map(ids));
+    }
+  }
+
+  /** {@link VectorIndex#searchRange(SearchRequest, float)}. */
+  record SearchRange(float[] query, Options options, float radius) implements Operation {
+    @Override
+    public @Nullable Object on(VectorIndex index) {
+      float[] copy = query.clone();
+      RangeResult result = index.searchRange(options.request(copy), radius);
+      requireUnchanged(query, copy);
+      return result;
+    }
+
+    @Override
+    public String toJava() {
+      return "index.searchRange(" + options.toJava(query) + ", " + JavaCode.number(radius) + ")";
+    }
+
+    @Override
+    public List<Operation> smaller() {
+      return options.smaller().stream()
+          .<Operation>map(less -> new SearchRange(query, less, radius))
+          .toList();
+    }
+
+    @Override
+    public Operation map(LongUnaryOperator ids, UnaryOperator<float[]> vectors) {
+      return new SearchRange(vectors.apply(query), options.map(ids), radius);
     }
   }
 

@@ -4,8 +4,10 @@ import io.github.panvec.IdFilter;
 import io.github.panvec.Metric;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.random.RandomGenerator;
 
@@ -87,6 +89,9 @@ final class RandomTrace {
     if (die < 53 && trainings++ < 3) {
       return new Operation.Train(vectors(new int[] {1, 40, 600}[random.nextInt(3)]));
     }
+    if (die < 54) {
+      return new Operation.Compact();
+    }
     return decay && random.nextInt(5) > 0 ? remove() : write();
   }
 
@@ -97,11 +102,15 @@ final class RandomTrace {
     if (die < 3) {
       List<Operation.Row> rows = new ArrayList<>();
       int count = BATCHES[random.nextInt(BATCHES.length)];
+      boolean replace = random.nextInt(3) == 0;
       for (long id : newIds(count)) {
         rows.add(new Operation.Row(id, vector()));
       }
+      for (long id : replace ? liveIds(count / 2) : Set.<Long>of()) {
+        rows.add(random.nextInt(rows.size() + 1), new Operation.Row(id, vector()));
+      }
       rows.forEach(row -> live.put(row.id(), row.vector()));
-      return new Operation.AddAll(rows);
+      return new Operation.AddAll(rows, replace);
     }
     if (die < 5) {
       float[] vector = vector();
@@ -120,6 +129,14 @@ final class RandomTrace {
   }
 
   private Operation remove() {
+    if (random.nextInt(10) == 0) {
+      List<Long> ids = new ArrayList<>();
+      for (int count = random.nextInt(8); count > 0; count--) {
+        ids.add(random.nextInt(4) == 0 ? id() : liveId());
+      }
+      ids.forEach(live::remove);
+      return new Operation.RemoveAll(ids);
+    }
     long id = random.nextInt(10) == 0 ? id() : liveId();
     live.remove(id);
     return new Operation.Remove(id);
@@ -133,7 +150,8 @@ final class RandomTrace {
   }
 
   private Operation read() {
-    return switch (random.nextInt(4)) {
+    return switch (random.nextInt(5)) {
+      case 4 -> new Operation.Ids();
       case 0 -> new Operation.Get(id());
       case 1 -> new Operation.Get(liveId());
       case 2 -> new Operation.Contains(id());
@@ -151,13 +169,31 @@ final class RandomTrace {
       int capacity = Math.min(options.k(), IDS + EXTREME_IDS.length);
       return new Operation.BufferedSearch(vector(), options, capacity);
     }
+    if (die < 5) {
+      return new Operation.SearchRange(vector(), plain(options), radius());
+    }
     return new Operation.Search(vector(), options);
+  }
+
+  /** Of rows of components -1, 0 and 1 some lie at it. */
+  private float radius() {
+    return switch (random.nextInt(6)) {
+      case 0 -> 0;
+      case 1 -> random.nextInt(3);
+      case 2 -> Float.POSITIVE_INFINITY;
+      default -> random.nextFloat() * (metric == Metric.COSINE ? 2 : 10);
+    };
   }
 
   private Operation.Options options() {
     Operation.Exactness exactness =
         random.nextInt(3) == 0 ? Operation.Exactness.EXACT : Operation.Exactness.PLAIN;
     return new Operation.Options(k(), exactness, random.nextInt(5) < 2 ? filter() : null);
+  }
+
+  /** Ranges are always scanned. */
+  private static Operation.Options plain(Operation.Options options) {
+    return new Operation.Options(options.k(), Operation.Exactness.PLAIN, options.filter());
   }
 
   private int k() {
@@ -190,7 +226,10 @@ final class RandomTrace {
   // ---- bad calls
 
   private Operation bad() {
-    return switch (random.nextInt(10)) {
+    return switch (random.nextInt(11)) {
+      case 10 ->
+          new Operation.SearchRange(
+              vector(), plain(options()), random.nextBoolean() ? Float.NaN : -random.nextFloat());
       case 0 -> new Operation.Add(liveId(), vector());
       case 1 -> new Operation.Add(id(), broken());
       case 2 -> new Operation.Upsert(liveId(), broken());
@@ -219,14 +258,16 @@ final class RandomTrace {
     }
     int at = random.nextInt(rows.size());
     long id = rows.get(at).id();
+    int die = random.nextInt(3);
     Operation.Row bad =
-        switch (random.nextInt(3)) {
+        switch (die) {
           case 0 -> new Operation.Row(liveId(), vector());
           case 1 -> new Operation.Row(rows.get(rows.size() - 1 - at).id(), vector());
           default -> new Operation.Row(id, broken());
         };
     rows.add(at, bad);
-    return new Operation.AddAll(rows);
+    // An id that is live is no fault of a batch that replaces.
+    return new Operation.AddAll(rows, die > 0 && random.nextInt(3) == 0);
   }
 
   private float[] broken() {
@@ -253,6 +294,18 @@ final class RandomTrace {
   private long liveId() {
     Long id = live.isEmpty() ? null : live.ceilingKey(id());
     return id == null ? id() : id;
+  }
+
+  /** Up to so many different ids that are live. */
+  private Set<Long> liveIds(int count) {
+    Set<Long> ids = new LinkedHashSet<>();
+    for (int tries = 0; tries < count && !live.isEmpty(); tries++) {
+      Long id = live.ceilingKey(id());
+      if (id != null) {
+        ids.add(id);
+      }
+    }
+    return ids;
   }
 
   /** Up to so many different ids that are not live. */

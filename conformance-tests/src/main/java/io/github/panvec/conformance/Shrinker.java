@@ -112,7 +112,7 @@ final class Shrinker {
           rows.addAll(more);
           List<Operation> merged = new ArrayList<>(operations());
           merged.remove(i + 1);
-          merged.set(i, new Operation.AddAll(rows));
+          merged.set(i, new Operation.AddAll(rows, false));
           keeps(best.trace().with(merged));
         }
       }
@@ -120,7 +120,7 @@ final class Shrinker {
   }
 
   private static List<Operation.Row> rows(Operation operation) {
-    if (operation instanceof Operation.AddAll batch) {
+    if (operation instanceof Operation.AddAll batch && !batch.replace()) {
       return batch.rows();
     }
     return operation instanceof Operation.Add add

@@ -108,12 +108,19 @@ class MapIndex implements VectorIndex {
 
   @Override
   public void addAll(long[] ids, float[] vectors) {
+    write(ids, vectors, rows.keySet());
+  }
+
+  /**
+   * @param taken ids that are refused
+   */
+  private void write(long[] ids, float[] vectors, Set<Long> taken) {
     if (vectors.length != ids.length * dimension) {
       throw new InvalidVectorException(
           "need " + ids.length * dimension + " components, not " + vectors.length);
     }
     List<float[]> batch = new ArrayList<>();
-    Set<Long> before = new HashSet<>(rows.keySet());
+    Set<Long> before = new HashSet<>(taken);
     for (int i = 0; i < ids.length; i++) {
       if (!before.add(ids[i])) {
         throw new DuplicateIdException(ids[i], i);
@@ -138,7 +145,8 @@ class MapIndex implements VectorIndex {
 
   @Override
   public void upsertAll(MemorySegment ids, MemorySegment vectors, WriteOptions options) {
-    throw new UnsupportedOperationException("no trace has it");
+    float[] flat = vectors.toArray(ValueLayout.JAVA_FLOAT);
+    write(ids.toArray(ValueLayout.JAVA_LONG), flat, Set.of());
   }
 
   @Override

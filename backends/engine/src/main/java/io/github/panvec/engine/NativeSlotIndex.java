@@ -56,6 +56,11 @@ public abstract class NativeSlotIndex implements SlotIndex {
     }
   }
 
+  /** Components of a row. */
+  protected final int dimension() {
+    return dimension;
+  }
+
   /** The native index. */
   protected final MemorySegment handle() {
     return handle;

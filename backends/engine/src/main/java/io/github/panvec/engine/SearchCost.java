@@ -6,19 +6,28 @@ package io.github.panvec.engine;
  * (docs/adr/0016-filter-paths.md).
  */
 public final class SearchCost {
-  /** Rows for each candidate that a walk over a graph keeps. */
-  private static final double ROWS_PER_CANDIDATE = 20;
+  /** A candidate that a walk over a graph keeps: its neighbours are that many rows to read. */
+  private static final double ROWS_PER_CANDIDATE = 14;
 
-  /** A walk that sees every node costs so many times a scan of all rows. */
-  private static final double WHOLE_GRAPH = 3;
+  /** And that many components' worth of time to come by them. */
+  private static final double COMPONENTS_PER_CANDIDATE = 7000;
 
-  /** A code that is looked at, as a share of a row. */
-  private static final double ROWS_PER_CODE = 0.5;
+  /** Rows with fewer components are not scanned quicker. */
+  private static final int LEAST_COMPONENTS = 64;
 
-  /** A slot that the filter refuses, as a share of a row. */
-  private static final double ROWS_PER_REFUSED = 0.05;
+  /** An inverted list whose centroid is compared with the query. */
+  private static final double ROWS_PER_LIST = 3;
 
   private SearchCost() {}
+
+  /**
+   * What it costs to look through codes of one kind, in rows.
+   *
+   * @param perCode a code that passes the filter
+   * @param perRefused one that does not
+   * @param perProbe a list that is looked into, beside its codes: tables of distances
+   */
+  public record Codes(double perCode, double perRefused, double perProbe) {}
 
   /**
    * A walk over a graph: one that has to find {@code kept} matches among slots of which a share
@@ -26,9 +35,11 @@ public final class SearchCost {
    *
    * @param kept how many candidates it keeps: max(efSearch, k)
    */
-  public static double ofGraph(long kept, long candidates, long slotCount) {
+  public static double ofGraph(int dimension, long kept, long candidates, long slotCount) {
     double share = Math.max(candidates, 1) / (double) Math.max(slotCount, 1);
-    return Math.min(ROWS_PER_CANDIDATE * kept / share, WHOLE_GRAPH * slotCount);
+    double each =
+        ROWS_PER_CANDIDATE + COMPONENTS_PER_CANDIDATE / Math.max(dimension, LEAST_COMPONENTS);
+    return each * kept / share;
   }
 
   /**
@@ -39,11 +50,12 @@ public final class SearchCost {
    * @param ranked how many candidates are ranked again by their rows
    */
   public static double ofLists(
-      long lists, long probed, long candidates, long slotCount, long ranked) {
+      Codes codes, long lists, long probed, long candidates, long slotCount, long ranked) {
     double part = Math.min(1, probed / (double) lists);
-    double refused = ROWS_PER_REFUSED * (slotCount - candidates);
-    return lists * (lists > 1 ? 1 : 0)
-        + part * (ROWS_PER_CODE * candidates + refused)
+    double refused = codes.perRefused * (slotCount - candidates);
+    return (lists > 1 ? ROWS_PER_LIST * lists : 0)
+        + codes.perProbe * probed
+        + part * (codes.perCode * candidates + refused)
         + Math.min(ranked, candidates);
   }
 }

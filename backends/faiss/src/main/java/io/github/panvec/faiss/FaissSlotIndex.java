@@ -301,12 +301,12 @@ final class FaissSlotIndex extends NativeSlotIndex {
     FaissType type = parameters.type();
     int kept = Math.max(request.efSearchOr(parameters.efSearch()), k);
     if (type.isGraph()) {
-      return SearchCost.ofGraph(kept, candidates, slotCount);
+      return SearchCost.ofGraph(dimension(), kept, candidates, slotCount);
     }
     int lists = Math.max(1, panvec_faiss_nlist(handle()));
     int probed = type.hasLists() ? request.nprobeOr(parameters.nprobe(lists)) : 1;
     long ranked = (long) k * request.refineFactorOr(parameters.refineFactor());
-    return SearchCost.ofLists(lists, probed, candidates, slotCount, ranked);
+    return SearchCost.ofLists(type.codes(), lists, probed, candidates, slotCount, ranked);
   }
 
   @Override

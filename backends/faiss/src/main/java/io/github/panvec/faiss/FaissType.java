@@ -1,5 +1,6 @@
 package io.github.panvec.faiss;
 
+import io.github.panvec.engine.SearchCost;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -33,6 +34,16 @@ enum FaissType {
   /** Whether it ranks by codes. */
   boolean isLossy() {
     return this == HNSW_SQ8 || this == IVF_SQ8 || this == SQ8 || isPq();
+  }
+
+  /** What its codes cost to look through, from measurement: docs/adr/0016-filter-paths.md. */
+  SearchCost.Codes codes() {
+    return switch (this) {
+      case IVF_PQ -> new SearchCost.Codes(6, 1, 150);
+      case PQ -> new SearchCost.Codes(0.9, 0.05, 0);
+      case IVF_SQ8, SQ8 -> new SearchCost.Codes(0.7, 1, 0);
+      case FLAT, HNSW, HNSW_SQ8, IVF_FLAT -> new SearchCost.Codes(1, 1, 0);
+    };
   }
 
   /** Whether it learns from data before it is more than an exact scan. */

@@ -169,7 +169,8 @@ final class HnswlibSlotIndex extends NativeSlotIndex {
 
   @Override
   public double searchCost(long candidates, long slotCount, int k, SearchRequest request) {
-    return SearchCost.ofGraph(Math.max(request.efSearchOr(efSearch), k), candidates, slotCount);
+    int kept = Math.max(request.efSearchOr(efSearch), k);
+    return SearchCost.ofGraph(dimension(), kept, candidates, slotCount);
   }
 
   @Override

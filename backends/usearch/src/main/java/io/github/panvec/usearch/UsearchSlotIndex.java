@@ -195,7 +195,7 @@ final class UsearchSlotIndex extends NativeSlotIndex {
   @Override
   public double searchCost(long candidates, long slotCount, int k, SearchRequest request) {
     int kept = Math.max(request.efSearchOr(efSearch), k);
-    return SearchCost.ofGraph(kept, candidates, slotCount);
+    return SearchCost.ofGraph(dimension(), kept, candidates, slotCount);
   }
 
   @Override
