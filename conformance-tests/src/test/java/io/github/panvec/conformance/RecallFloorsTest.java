@@ -49,13 +49,12 @@ class RecallFloorsTest {
   }
 
   @Test
-  void everyCellOfEveryDayHasAFloor() {
+  void everyCellHasAFloorThoseOfTheNightToo() {
     RecallFloors floors = RecallFloors.committed();
     RecallTest.subjects()
         .forEach(
             subject ->
-                RecallCell.of(subject).stream()
-                    .filter(RecallCell::isDaily)
+                RecallCell.of(subject)
                     .forEach(
                         cell ->
                             assertThatCode(
