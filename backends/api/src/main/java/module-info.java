@@ -5,6 +5,7 @@ module io.github.panvec {
   requires static transitive org.jspecify;
 
   exports io.github.panvec;
+  exports io.github.panvec.snapshot;
   exports io.github.panvec.spi;
 
   uses io.github.panvec.spi.VectorBackend;

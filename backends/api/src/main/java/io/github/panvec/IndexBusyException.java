@@ -1,6 +1,6 @@
 package io.github.panvec;
 
-/** Another process holds the lock of the index's file. The file was left untouched. */
+/** Another writer holds the lock of the index's files. They were left untouched. */
 public final class IndexBusyException extends VectorIndexException {
   private static final long serialVersionUID = 1L;
 

@@ -1,7 +1,10 @@
 package io.github.panvec;
 
 import io.github.panvec.internal.ObservedIndex;
+import io.github.panvec.snapshot.FileOperations;
+import io.github.panvec.snapshot.SnapshotReader;
 import io.github.panvec.spi.VectorBackend;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -113,6 +116,24 @@ public final class Panvec {
   public static Capabilities capabilities(IndexSpec spec) {
     VectorBackend backend = backend(spec.backend());
     return backend.capabilities(resolve(spec, backend));
+  }
+
+  /**
+   * What the manifest of a snapshot says. Reads that file alone, and loads no native library; its
+   * backend need not be on the path.
+   *
+   * @param snapshot the directory that was saved to
+   * @throws ForeignFileException when there is no snapshot, or one of a later format
+   * @throws CorruptIndexException when the manifest is damaged
+   * @throws IndexIoException when it cannot be read
+   */
+  public static SnapshotManifest describe(Path snapshot) {
+    return describe(SnapshotSource.of(snapshot));
+  }
+
+  /** As {@link #describe(Path)}, of a snapshot wherever it is. */
+  public static SnapshotManifest describe(SnapshotSource snapshot) {
+    return SnapshotReader.describe(snapshot, FileOperations.disk());
   }
 
   /** The spec with every parameter checked and parsed, and defaults filled in. */

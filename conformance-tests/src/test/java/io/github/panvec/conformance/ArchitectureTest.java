@@ -17,13 +17,15 @@ class ArchitectureTest {
   void theApiDependsOnNothingButTheJdk() {
     classes()
         .that()
-        .resideInAnyPackage("io.github.panvec", "io.github.panvec.spi")
+        .resideInAnyPackage(
+            "io.github.panvec", "io.github.panvec.snapshot", "io.github.panvec.spi")
         .should()
         .onlyDependOnClassesThat()
         .resideInAnyPackage(
             "java..",
             "org.jspecify..",
             "io.github.panvec",
+            "io.github.panvec.snapshot",
             "io.github.panvec.spi",
             "io.github.panvec.internal")
         .check(ALL);
@@ -53,6 +55,7 @@ class ArchitectureTest {
             "java..",
             "org.jspecify..",
             "io.github.panvec",
+            "io.github.panvec.snapshot",
             "io.github.panvec.spi",
             "io.github.panvec.engine")
         .check(ALL);

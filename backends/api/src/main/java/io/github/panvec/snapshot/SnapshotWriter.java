@@ -1,0 +1,337 @@
+package io.github.panvec.snapshot;
+
+import io.github.panvec.CorruptIndexException;
+import io.github.panvec.ForeignFileException;
+import io.github.panvec.IndexBusyException;
+import io.github.panvec.IndexIoException;
+import io.github.panvec.ReadOnlyIndexException;
+import io.github.panvec.SnapshotManifest;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Saves to one directory. Whenever a save ends, by its end, an exception, the end of the process or
+ * a loss of power, the directory holds the generation from before it or the new one, complete.
+ * Thread-safe; one save at a time.
+ */
+public final class SnapshotWriter {
+  private static final String TEMPORARY = ManifestFormat.NAME + ".tmp";
+  private static final long BUFFER_BYTES = 1 << 20;
+
+  private final Path directory;
+  private final Path manifest;
+  private final FileOperations operations;
+
+  /**
+   * For saves to that directory.
+   *
+   * @param directory need not exist; its parent must
+   * @param operations {@link FileOperations#disk()}, outside tests
+   */
+  public SnapshotWriter(Path directory, FileOperations operations) {
+    this.directory = directory.toAbsolutePath();
+    this.manifest = this.directory.resolve(ManifestFormat.NAME);
+    this.operations = operations;
+  }
+
+  /** The directory, as an absolute path. */
+  public Path directory() {
+    return directory;
+  }
+
+  /** What a directory holds before a save. */
+  private record Before(byte @Nullable [] bytes, @Nullable SnapshotManifest manifest) {
+    boolean isFirst() {
+      return manifest == null;
+    }
+
+    long generation() {
+      return manifest == null ? 0 : manifest.generation();
+    }
+  }
+
+  /** Something on files that may fail. */
+  @FunctionalInterface
+  private interface Action<T> {
+    T run() throws IOException;
+  }
+
+  /**
+   * Writes a new generation, has it on disk, and puts it in the place of the one before. That one
+   * is deleted unless somebody leases it; a later save does it then. Files that no save has written
+   * are never touched.
+   *
+   * @return the manifest of the new generation
+   * @throws IndexBusyException when another save to this directory is going on, here or in another
+   *     process
+   * @throws ForeignFileException when the path is a file, or a directory that holds other things
+   *     and no snapshot, or the snapshot of a later version
+   * @throws CorruptIndexException when the manifest that is there is damaged
+   * @throws ReadOnlyIndexException when the directory cannot be written to
+   * @throws IndexIoException when the operating system refuses something else, a full disk for
+   *     example
+   */
+  public SnapshotManifest write(SnapshotContents contents) {
+    boolean created = prepareDirectory();
+    look();
+    try (SnapshotLocks.Writer lock = lock()) {
+      Before before = look();
+      // What one sees may not be on disk yet; what it replaced must not go before it is.
+      attempt("forcing", directory, () -> force(directory));
+      long last = attempt("looking at", directory, () -> removeAllBut(before.generation(), lock));
+      SnapshotManifest written = writeGeneration(contents, last + 1, before, created);
+      quietly(() -> removeAllBut(written.generation(), lock));
+      return written;
+    }
+  }
+
+  // ---------------------------------------------------------------------------------- before it
+
+  /** Whether the directory was created. */
+  private boolean prepareDirectory() {
+    FileOperations.Kind kind = attempt("looking at", directory, () -> operations.kind(directory));
+    switch (kind) {
+      case DIRECTORY:
+        return false;
+      case MISSING:
+        return attempt("creating", directory, this::createDirectory);
+      default:
+        throw new ForeignFileException(directory + " is a file; a snapshot is a directory");
+    }
+  }
+
+  private boolean createDirectory() throws IOException {
+    try {
+      operations.createDirectory(directory);
+      return true;
+    } catch (FileAlreadyExistsException byAnotherSave) {
+      return false;
+    }
+  }
+
+  /** Reads the manifest that is there; refuses a directory that is something else. */
+  private Before look() {
+    byte[] bytes = attempt("reading", manifest, () -> readIfThere(operations, manifest));
+    if (bytes != null) {
+      return new Before(bytes, ManifestFormat.decode(manifest, bytes));
+    }
+    attempt(
+        "looking at",
+        directory,
+        () -> {
+          for (String name : operations.list(directory)) {
+            if (!isOurs(name)) {
+              throw new ForeignFileException(
+                  directory + " is no snapshot: it holds " + name + "; nothing was written");
+            }
+          }
+          return true;
+        });
+    return new Before(null, null);
+  }
+
+  static byte @Nullable [] readIfThere(FileOperations operations, Path manifest)
+      throws IOException {
+    return operations.kind(manifest) == FileOperations.Kind.MISSING
+        ? null
+        : Whole.read(operations, manifest, ManifestFormat.MAX_BYTES);
+  }
+
+  /** Whether that is what a save leaves that was killed before there was a manifest. */
+  private boolean isOurs(String name) throws IOException {
+    if (name.equals(SnapshotLocks.NAME) || name.equals(TEMPORARY)) {
+      return true;
+    }
+    for (long generation : GenerationFiles.generations(List.of(name))) {
+      return GenerationFiles.of(operations, directory, generation).areOurs();
+    }
+    return false;
+  }
+
+  private SnapshotLocks.Writer lock() {
+    return attempt(
+        "locking",
+        directory.resolve(SnapshotLocks.NAME),
+        () -> SnapshotLocks.forWriting(operations, directory));
+  }
+
+  // -------------------------------------------------------------------------------------- writing
+
+  private SnapshotManifest writeGeneration(
+      SnapshotContents contents, long generation, Before before, boolean created) {
+    GenerationFiles files = GenerationFiles.of(operations, directory, generation);
+    Path temporary = directory.resolve(TEMPORARY);
+    SnapshotManifest written;
+    attempt("creating", files.folder(), () -> createFolder(files));
+    try {
+      attempt("writing", files.folder(), () -> list(files, contents));
+      written = contents.manifest(generation, writeFiles(contents, files.folder()));
+      byte[] bytes = ManifestFormat.encode(written);
+      attempt("forcing", files.folder(), () -> force(files.folder()));
+      attempt("forcing", directory, () -> force(directory));
+      if (before.isFirst()) {
+        forceParent(created);
+      }
+      attempt("writing", temporary, () -> writeManifest(temporary, bytes));
+      checkUnchanged(before);
+    } catch (RuntimeException | Error failed) {
+      undo(files, temporary, failed);
+      throw failed;
+    }
+    // From here on nothing is undone: who knows what a failure leaves on disk.
+    attempt(
+        "putting the new manifest in place:",
+        manifest,
+        () -> {
+          operations.rename(temporary, manifest);
+          return true;
+        });
+    attempt("forcing", directory, () -> force(directory));
+    return written;
+  }
+
+  /** Apart from the rest, which is undone when it fails: the folder could be another save's. */
+  private boolean createFolder(GenerationFiles files) throws IOException {
+    operations.createDirectory(files.folder());
+    return true;
+  }
+
+  private static boolean list(GenerationFiles files, SnapshotContents contents) throws IOException {
+    files.list(contents.files().stream().map(SnapshotContent::name).toList());
+    return true;
+  }
+
+  private List<SnapshotManifest.Entry> writeFiles(SnapshotContents contents, Path folder) {
+    List<SnapshotManifest.Entry> entries = new ArrayList<>();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment buffer = arena.allocate(BUFFER_BYTES);
+      for (SnapshotContent content : contents.files()) {
+        Path file = folder.resolve(content.name());
+        SnapshotSink sink = new SnapshotSink(operations, directory, file, buffer);
+        try {
+          content.writeTo(sink);
+          entries.add(sink.finish(folder.getFileName() + "/" + content.name()));
+        } finally {
+          attempt(
+              "closing",
+              file,
+              () -> {
+                sink.close();
+                return true;
+              });
+        }
+      }
+    }
+    return entries;
+  }
+
+  private boolean writeManifest(Path temporary, byte[] bytes) throws IOException {
+    try (FileOperations.Output output = operations.create(temporary)) {
+      output.write(ByteBuffer.wrap(bytes));
+      output.force();
+    }
+    return true;
+  }
+
+  private boolean force(Path folder) throws IOException {
+    operations.forceDirectory(folder);
+    return true;
+  }
+
+  /** Has the snapshot's own name on disk. One that others made may lie where we cannot look. */
+  private void forceParent(boolean created) {
+    Path parent = directory.getParent();
+    if (parent == null) {
+      return;
+    }
+    attempt(
+        "forcing",
+        parent,
+        () -> {
+          try {
+            return force(parent);
+          } catch (java.nio.file.AccessDeniedException denied) {
+            if (created) {
+              throw denied;
+            }
+            return false;
+          }
+        });
+  }
+
+  /** Locks fail where a file system does not know them; then at least this tells. */
+  private void checkUnchanged(Before before) {
+    byte[] now = attempt("reading", manifest, () -> readIfThere(operations, manifest));
+    if (!Arrays.equals(now, before.bytes())) {
+      throw new IndexBusyException(
+          manifest + " was replaced by another save meanwhile; it was left as it is");
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------
+  // deleting
+
+  /** Deletes what a failed save has written, to give the room back. */
+  private void undo(GenerationFiles files, Path temporary, Throwable failed) {
+    try {
+      if (operations.kind(temporary) != FileOperations.Kind.MISSING) {
+        operations.delete(temporary);
+      }
+      if (operations.kind(files.folder()) != FileOperations.Kind.MISSING) {
+        files.delete();
+      }
+    } catch (IOException | RuntimeException left) {
+      failed.addSuppressed(left); // the next save tries again
+    }
+  }
+
+  /**
+   * Deletes older generations that nobody leases, and what killed saves left. What cannot be
+   * deleted stays for the next save.
+   *
+   * @return the largest generation that there is or was
+   */
+  private long removeAllBut(long current, SnapshotLocks.Writer lock) throws IOException {
+    List<String> names = operations.list(directory);
+    long largest = current;
+    for (long generation : GenerationFiles.generations(names)) {
+      largest = Math.max(largest, generation);
+      if (generation != current) {
+        GenerationFiles files = GenerationFiles.of(operations, directory, generation);
+        quietly(() -> lock.unlessLeased(generation, files::delete));
+      }
+    }
+    if (names.contains(TEMPORARY)) {
+      quietly(
+          () -> {
+            operations.delete(directory.resolve(TEMPORARY));
+            return true;
+          });
+    }
+    return largest;
+  }
+
+  private static void quietly(Action<?> action) {
+    try {
+      action.run();
+    } catch (IOException stays) {
+      // For the next save; this one does not need the room, or fails for the lack of it.
+    }
+  }
+
+  private <T> T attempt(String doing, Path file, Action<T> action) {
+    try {
+      return action.run();
+    } catch (IOException failed) {
+      throw Failures.writing(operations, directory, doing, file, failed);
+    }
+  }
+}
