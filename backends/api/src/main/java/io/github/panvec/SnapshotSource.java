@@ -29,8 +29,8 @@ public sealed interface SnapshotSource {
    * {@code manifest.json}, and what {@link SnapshotManifest#files()} lists. Further ones are
    * ignored.
    *
-   * @param files by path. The segments must be accessible from every thread that uses the index,
-   *     and neither change nor be freed as long as it is open
+   * @param files by path: native memory, or arrays of bytes. The segments must be accessible from
+   *     every thread that uses the index, and neither change nor be freed as long as it is open
    */
   record Memory(Map<String, MemorySegment> files) implements SnapshotSource {
     public Memory {

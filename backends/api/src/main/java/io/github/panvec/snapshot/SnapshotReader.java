@@ -166,14 +166,19 @@ public final class SnapshotReader implements AutoCloseable {
     Arena arena = Arena.ofShared();
     boolean complete = false;
     try {
+      Progress progress = new Progress(listener, manifest.bytes());
       for (SnapshotManifest.Entry entry : manifest.files()) {
-        segments.put(entry.name(), map(entry, directory, operations, arena));
-      }
-      if (verify == Verify.FULL) {
-        Progress progress = new Progress(listener, manifest.bytes());
-        for (SnapshotManifest.Entry entry : manifest.files()) {
-          Path file = directory.resolve(entry.path());
-          check(file, entry.crc32c(), readChecksum(file, operations, progress));
+        Path file = directory.resolve(entry.path());
+        try (FileOperations.Input input = operations.open(file)) {
+          checkSize(file, entry.bytes(), input.size());
+          if (verify == Verify.FULL) {
+            check(file, entry.crc32c(), readChecksum(input, progress));
+          }
+          segments.put(entry.name(), input.map(entry.bytes(), arena));
+        } catch (NoSuchFileException missing) {
+          throw missing(file, entry);
+        } catch (IOException failed) {
+          throw Failures.reading(file, failed);
         }
       }
       complete = true;
@@ -185,27 +190,14 @@ public final class SnapshotReader implements AutoCloseable {
     }
   }
 
-  private static MemorySegment map(
-      SnapshotManifest.Entry entry, Path directory, FileOperations operations, Arena arena) {
-    Path file = directory.resolve(entry.path());
-    try (FileOperations.Input input = operations.open(file)) {
-      checkSize(file, entry.bytes(), input.size());
-      return input.map(entry.bytes(), arena);
-    } catch (NoSuchFileException missing) {
-      throw missing(file, entry);
-    } catch (IOException failed) {
-      throw Failures.reading(file, failed);
-    }
-  }
-
   /**
    * Reads the file rather than its mapping: a sector that cannot be read, or a file that is being
    * cut off, is an exception here and would end the process there.
    */
-  private static int readChecksum(Path file, FileOperations operations, Progress progress) {
+  private static int readChecksum(FileOperations.Input input, Progress progress)
+      throws IOException {
     CRC32C crc = new CRC32C();
-    try (FileOperations.Input input = operations.open(file);
-        Arena arena = Arena.ofConfined()) {
+    try (Arena arena = Arena.ofConfined()) {
       ByteBuffer buffer = arena.allocate(BUFFER_BYTES).asByteBuffer();
       long position = 0;
       while (true) {
@@ -217,8 +209,6 @@ public final class SnapshotReader implements AutoCloseable {
         position += read;
         progress.advance(read);
       }
-    } catch (IOException failed) {
-      throw Failures.reading(file, failed);
     }
   }
 

@@ -30,6 +30,8 @@ final class CrashModel {
     CONTENT,
     /** Content is kept, names are lost. */
     NAMES,
+    /** All is lost but the last change of each directory's names. */
+    ALL_BUT_THE_LAST_NAME,
     /** Any part of each: some changes of names without earlier ones; torn content. */
     ANY
   }
@@ -160,11 +162,17 @@ final class CrashModel {
       throws IOException {
     Files.createDirectories(target);
     Map<String, Object> names = new TreeMap<>(from.durable);
-    for (Change change : from.pending) {
-      if (loss == Loss.NOTHING
-          || loss == Loss.CONTENT
-          || (loss == Loss.ANY && random.nextBoolean())) {
-        change.apply(names);
+    for (int i = 0; i < from.pending.size(); i++) {
+      boolean last = i == from.pending.size() - 1;
+      boolean kept =
+          switch (loss) {
+            case NOTHING, CONTENT -> true;
+            case ALL, NAMES -> false;
+            case ALL_BUT_THE_LAST_NAME -> last;
+            case ANY -> random.nextBoolean();
+          };
+      if (kept) {
+        from.pending.get(i).apply(names);
       }
     }
     for (Map.Entry<String, Object> entry : names.entrySet()) {

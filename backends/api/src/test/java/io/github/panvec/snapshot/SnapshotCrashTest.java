@@ -22,7 +22,15 @@ import org.junit.jupiter.api.io.TempDir;
 class SnapshotCrashTest {
   private static final List<Loss> LOSSES =
       List.of(
-          Loss.NOTHING, Loss.ALL, Loss.CONTENT, Loss.NAMES, Loss.ANY, Loss.ANY, Loss.ANY, Loss.ANY);
+          Loss.NOTHING,
+          Loss.ALL,
+          Loss.CONTENT,
+          Loss.NAMES,
+          Loss.ALL_BUT_THE_LAST_NAME,
+          Loss.ANY,
+          Loss.ANY,
+          Loss.ANY,
+          Loss.ANY);
 
   private static final List<Loss> AFTER_A_KILL = List.of(Loss.ALL, Loss.ANY);
 
