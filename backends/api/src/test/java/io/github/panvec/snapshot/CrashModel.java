@@ -98,6 +98,8 @@ final class CrashModel {
     Path path = step.path();
     String name = path.getFileName().toString();
     switch (step.kind()) {
+      case LEASE:
+        break;
       case LOCK:
         if (!directory(path.getParent()).seen.containsKey(name)) {
           directory(path.getParent()).change(new Change(null, name, new FileNode()));

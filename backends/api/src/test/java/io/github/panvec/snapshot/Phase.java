@@ -21,7 +21,7 @@ enum Phase {
   static Phase of(Step step) {
     String name = step.path().getFileName().toString();
     switch (step.kind()) {
-      case LOCK:
+      case LEASE, LOCK:
         now = LOCKING;
         break;
       case FORCE_DIRECTORY:

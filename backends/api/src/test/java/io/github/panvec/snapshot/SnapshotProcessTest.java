@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.panvec.IndexBusyException;
+import io.github.panvec.IndexIoException;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.Writer;
@@ -55,7 +56,8 @@ class SnapshotProcessTest {
     static Child start(List<String> before, String... arguments) throws IOException {
       List<String> command = new ArrayList<>(before);
       command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-      command.addAll(List.of("-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
+      // A young generation that is never full: the collector would close what was forgotten.
+      command.addAll(List.of("-Xmx1500m", "-Xmn1g", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
       command.addAll(List.of("-cp", System.getProperty("java.class.path")));
       command.add(SavingProgram.class.getName());
       command.addAll(List.of(arguments));
@@ -133,6 +135,45 @@ class SnapshotProcessTest {
       }
       assertThat(Rows.names(snapshot)).contains("1", "2");
       Rows.assertIs(1, leased);
+    }
+  }
+
+  @Test
+  void norDoesALeaseThatEndsUnderAnotherNameOfTheDirectory() throws Exception {
+    Rows.save(snapshot, 1);
+    Path link = Files.createSymbolicLink(temporary.resolve("link"), snapshot);
+    try (SnapshotReader leased = Rows.open(snapshot)) {
+      Rows.open(link).close();
+      saveInAnotherProcess();
+      assertThat(Rows.names(snapshot)).contains("1", "2");
+      Rows.assertIs(1, leased);
+    }
+  }
+
+  @Test
+  void norDoesASaveThatIsInterruptedWhileItLocks() throws Exception {
+    Rows.save(snapshot, 1);
+    try (SnapshotReader leased = Rows.open(snapshot)) {
+      SteppedFiles files =
+          new SteppedFiles(
+              step -> {
+                if (step.kind() == Step.Kind.LOCK) {
+                  Thread.currentThread().interrupt();
+                }
+              });
+      assertThatThrownBy(() -> new SnapshotWriter(snapshot, files).write(Rows.version(3)))
+          .isInstanceOf(IndexIoException.class)
+          .hasMessageContaining("the thread was interrupted");
+      assertThat(Thread.interrupted()).isTrue();
+      saveInAnotherProcess();
+      assertThat(Rows.names(snapshot)).contains("1", "2");
+      Rows.assertIs(1, leased);
+    }
+  }
+
+  private void saveInAnotherProcess() throws IOException {
+    try (Child child = start("save", snapshot.toString(), "2")) {
+      child.until("saved");
     }
   }
 

@@ -594,6 +594,34 @@ class SnapshotTest {
   }
 
   @Test
+  void whatWasReadIsUnmappedOnClose() {
+    Rows.save(snapshot, 1);
+    SnapshotReader reader = Rows.open(snapshot);
+    MemorySegment graph = reader.file("graph");
+    assertThat(graph.isMapped()).isTrue();
+    reader.close();
+    assertThat(graph.scope().isAlive()).isFalse();
+  }
+
+  @Test
+  void aGenerationThatVanishesBeforeItIsLeasedIsNotMissed() {
+    Rows.save(snapshot, 1);
+    AtomicLong saves = new AtomicLong();
+    SteppedFiles files =
+        new SteppedFiles(
+            step -> {
+              if (saves.incrementAndGet() <= 3) {
+                Rows.save(snapshot, 1 + saves.intValue());
+              }
+            });
+    try (SnapshotReader reader =
+        SnapshotReader.open(SnapshotSource.of(snapshot), Verify.FULL, files, (done, total) -> {})) {
+      Rows.assertIs(4, reader);
+    }
+    assertThat(saves.get()).isEqualTo(4);
+  }
+
+  @Test
   void aLeaseHoldsUnderAnotherNameOfTheDirectory() throws IOException {
     Rows.save(snapshot, 1);
     Path link = Files.createSymbolicLink(temporary.resolve("link"), snapshot);

@@ -11,6 +11,8 @@ import java.util.Arrays;
  */
 record Step(Kind kind, Path path, Path target, byte[] data) {
   enum Kind {
+    /** Changes nothing; only readers do it. */
+    LEASE,
     LOCK,
     CREATE_DIRECTORY,
     CREATE,

@@ -97,6 +97,7 @@ final class SteppedFiles implements FileOperations {
 
   @Override
   public @Nullable LockFile openSharedLock(Path file) throws IOException {
+    watcher.before(Step.of(Step.Kind.LEASE, file));
     return disk.openSharedLock(file);
   }
 
