@@ -17,8 +17,7 @@ class ArchitectureTest {
   void theApiDependsOnNothingButTheJdk() {
     classes()
         .that()
-        .resideInAnyPackage(
-            "io.github.panvec", "io.github.panvec.snapshot", "io.github.panvec.spi")
+        .resideInAnyPackage("io.github.panvec", "io.github.panvec.snapshot", "io.github.panvec.spi")
         .should()
         .onlyDependOnClassesThat()
         .resideInAnyPackage(
