@@ -350,16 +350,20 @@ final class SqliteVecIndex implements VectorIndex {
     return ofOneState(
         reader,
         () -> {
-          long[] unknown = reader.idsBesides(verdicts.state().known(), limits);
-          if (unknown.length > 0) {
-            connections.host(ConnectionPool.Guest.PREDICATE, () -> verdicts.learn(unknown, limits));
+          Verdicts.State state = verdicts.state();
+          long[] unknown = reader.idsBesides(state.known(), limits);
+          while (unknown.length > 0) {
+            long[] ids = unknown;
+            connections.host(ConnectionPool.Guest.PREDICATE, () -> verdicts.learn(ids, limits));
+            // Another search may have made it forget some that are gone from its own state alone.
+            state = verdicts.state();
+            unknown = reader.idsBesides(state.known(), limits);
           }
           if (verdicts.isBloated(reader.size())) {
             verdicts.retain(reader.ids(limits));
           }
           try (Arena scratch = Arena.ofConfined()) {
-            long[] accepted = verdicts.state().accepted();
-            return search.apply(reader, NativeFilter.ofSorted(accepted, false, scratch));
+            return search.apply(reader, NativeFilter.ofSorted(state.accepted(), false, scratch));
           }
         });
   }
