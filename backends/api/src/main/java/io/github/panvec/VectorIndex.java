@@ -221,10 +221,11 @@ public interface VectorIndex extends AutoCloseable {
 
   /**
    * Evaluates a filter for this index, so that searches with the result need not. It is valid for
-   * good: vectors that come later are evaluated, each once, by the first search that meets them,
-   * and all of them once more after a compaction. Any number of threads may use it. It takes a bit
-   * for each row, which is freed when it is no longer reachable. In another index, and where
-   * filters cost nothing to evaluate, it is as good as {@code filter} itself.
+   * good: vectors that come later are evaluated, each once and also when they were removed
+   * meanwhile, by the first search that meets them, and all of them once more after a compaction.
+   * Any number of threads may use it. It takes a bit for each row, which is freed when it is no
+   * longer reachable. In another index, and where filters cost nothing to evaluate, it is as good
+   * as {@code filter} itself.
    */
   default IdFilter prepare(IdFilter filter) {
     return Objects.requireNonNull(filter, "filter");
@@ -272,8 +273,8 @@ public interface VectorIndex extends AutoCloseable {
    * compactAt} do it by themselves too, in the background. Does nothing where removed vectors take
    * nothing.
    *
-   * @throws CancelledException or {@link DeadlineExceededException} as {@code options} say; the
-   *     index is as before
+   * @throws CancelledException or {@link DeadlineExceededException} as {@code options} say; answers
+   *     are as before
    */
   default void compact(WriteOptions options) {
     size();
