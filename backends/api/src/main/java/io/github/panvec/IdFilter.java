@@ -21,7 +21,7 @@ import java.util.stream.Collectors;
  */
 public sealed interface IdFilter {
   /** How deep and, or, not may nest; a chain of and, or of or, counts as one. */
-  int MAX_DEPTH = 500;
+  int MAX_DEPTH = 1000;
 
   /** The ids in a list; duplicates and ids that no vector has are allowed. */
   static IdFilter in(long... ids) {

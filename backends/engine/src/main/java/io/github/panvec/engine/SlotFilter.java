@@ -71,11 +71,12 @@ final class SlotFilter {
 
   /** Whether there is a predicate in it, which takes as long as it pleases. */
   private static boolean asksCaller(IdFilter filter) {
+    // Loops instead of streams: a deep filter is to need little of the stack.
     if (filter instanceof IdFilter.And and) {
-      return and.parts().stream().anyMatch(SlotFilter::asksCaller);
+      return anyAsksCaller(and.parts());
     }
     if (filter instanceof IdFilter.Or or) {
-      return or.parts().stream().anyMatch(SlotFilter::asksCaller);
+      return anyAsksCaller(or.parts());
     }
     if (filter instanceof IdFilter.Not not) {
       return asksCaller(not.refused());
@@ -84,6 +85,15 @@ final class SlotFilter {
       return asksCaller(prepared.source());
     }
     return filter instanceof IdFilter.Matching;
+  }
+
+  private static boolean anyAsksCaller(List<IdFilter> parts) {
+    for (IdFilter part : parts) {
+      if (asksCaller(part)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private static IdFilter.@Nullable In fewestIds(IdFilter.And and) {
@@ -101,7 +111,7 @@ final class SlotFilter {
       IdFilter.In in, List<IdFilter> others, Version version, Arena arena, Limits limits) {
     MemorySegment list = arena.allocate(ValueLayout.JAVA_INT, Math.max(1, in.count()));
     long count = 0;
-    int perLook = others.stream().anyMatch(SlotFilter::asksCaller) ? 1 : ROWS_PER_LOOK;
+    int perLook = anyAsksCaller(others) ? 1 : ROWS_PER_LOOK;
     for (int rank = 0; rank < in.count(); rank++) {
       if (rank % perLook == 0) {
         limits.check("the search");

@@ -346,7 +346,7 @@ class FaissIndexTest {
     }
     try (VectorIndex index = Panvec.create(spec)) {
       add(index, 0, gaussian(6000, 1));
-      SearchRequest queries = queries(10).efSearch(600);
+      SearchRequest queries = queries(10).efSearch(250);
       double one = recall(index, queries.refineFactor(1));
       double many = recall(index, queries.refineFactor(60));
       assertThat(one).isLessThan(1);
