@@ -372,7 +372,7 @@ final class SqliteVecIndex implements VectorIndex {
   public IdFilter prepare(IdFilter filter) {
     Objects.requireNonNull(filter, "filter");
     if (filter instanceof PreparedFilter already && already.isOf(this)) {
-      return already;
+      return read(reader -> already);
     }
     PreparedFilter prepared = new PreparedFilter(this, filter);
     read(
@@ -423,12 +423,12 @@ final class SqliteVecIndex implements VectorIndex {
           connections.releaseWriter();
         }
         if (listener != null && done < total) {
-          listener.progress(done, total);
+          tell(listener, done, total);
         }
       }
     }
     if (listener != null) {
-      listener.progress(total, total);
+      tell(listener, total, total);
     }
   }
 
