@@ -3,6 +3,7 @@ package io.github.panvec.conformance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.panvec.IdFilter;
 import io.github.panvec.IndexSpec;
 import io.github.panvec.Metric;
 import io.github.panvec.SearchBuffer;
@@ -77,30 +78,53 @@ class LifetimeTest extends ConformanceTest {
   void everyCallOnAClosedIndexIsRefused() {
     VectorIndex index = create(2, any(Metric.L2));
     index.add(1, new float[] {1, 2});
-    index.close();
-    index.close();
     float[] vector = {1, 2};
     SearchBuffer buffer = SearchBuffer.allocate(2, 1);
+    SearchRequest request = SearchRequest.of(vector, 1);
+    IdFilter prepared = index.prepare(IdFilter.matching(id -> true));
+    index.close();
+    index.close();
     List<Runnable> calls =
-        List.of(
-            () -> index.add(2, vector),
-            () -> index.addAll(new long[] {2}, vector),
-            () -> index.addAll(new long[0], new float[0]),
-            () -> index.upsert(1, vector),
-            () -> index.remove(1),
-            () -> index.contains(1),
-            index::size,
-            index::stats,
-            () -> index.search(vector, 1),
-            () -> index.search(SearchRequest.of(vector, 1), buffer),
-            () -> index.search(SearchRequest.of(vector, 1).efSearch(5).nprobe(1)),
-            () -> index.searchAll(new float[] {1, 2, 3, 4}, 1),
-            () -> index.searchAll(new float[0], 1),
-            () -> index.train(new float[] {1, 2, 3, 4}));
-    List<Runnable> ofVectors =
-        List.of(() -> index.get(1), () -> index.search(SearchRequest.of(vector, 1).exact()));
-    Stream.concat(calls.stream(), subject.keepsVectors() ? ofVectors.stream() : Stream.of())
-        .forEach(LifetimeTest::requireClosed);
+        new ArrayList<>(
+            List.of(
+                () -> index.add(2, vector),
+                () -> index.addAll(new long[] {2}, vector),
+                () -> index.addAll(new long[0], new float[0]),
+                () -> index.upsert(1, vector),
+                () -> index.upsertAll(new long[] {1}, vector),
+                () -> index.upsertAll(new long[0], new float[0]),
+                () -> index.remove(1),
+                () -> index.removeAll(1, 2),
+                index::removeAll,
+                () -> index.contains(1),
+                index::ids,
+                index::size,
+                index::stats,
+                () -> index.search(vector, 1),
+                () -> index.search(request, buffer),
+                () -> index.search(request.efSearch(5).nprobe(1)),
+                () -> index.searchAll(new float[] {1, 2, 3, 4}, 1),
+                () -> index.searchAll(new float[0], 1),
+                () -> index.searchAll(request.filter(IdFilter.in(1))),
+                () -> index.searchRange(vector, 5, 1),
+                () -> index.searchRange(request.filter(prepared), 5),
+                () -> index.search(request.filter(prepared)),
+                () -> index.search(request.filter(prepared), buffer),
+                () -> index.searchAll(request.filter(prepared)),
+                () -> index.prepare(IdFilter.in(1)),
+                () -> index.prepare(prepared),
+                index::compact,
+                () -> index.train(new float[] {1, 2, 3, 4})));
+    for (IdFilter filter : Filters.ofEveryKind()) {
+      calls.add(() -> index.search(request.filter(filter)));
+      calls.add(() -> index.prepare(filter));
+    }
+    if (subject.keepsVectors()) {
+      calls.add(() -> index.get(1));
+      calls.add(() -> index.getAll(1, 2));
+      calls.add(() -> index.search(request.exact()));
+    }
+    calls.forEach(LifetimeTest::requireClosed);
     assertThat(index.spec().dimension()).isEqualTo(2);
   }
 

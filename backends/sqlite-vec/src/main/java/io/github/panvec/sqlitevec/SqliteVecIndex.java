@@ -361,7 +361,7 @@ final class SqliteVecIndex implements VectorIndex {
   public IdFilter prepare(IdFilter filter) {
     Objects.requireNonNull(filter, "filter");
     if (filter instanceof PreparedFilter already && already.isOf(identity)) {
-      return already;
+      return read(reader -> already);
     }
     IdFilter source = filter instanceof IdFilter.Prepared foreign ? foreign.source() : filter;
     PreparedFilter prepared = new PreparedFilter(identity, source);
@@ -413,12 +413,12 @@ final class SqliteVecIndex implements VectorIndex {
           connections.releaseWriter();
         }
         if (listener != null && done < total) {
-          listener.progress(done, total);
+          tell(listener, done, total);
         }
       }
     }
     if (listener != null) {
-      listener.progress(total, total);
+      tell(listener, total, total);
     }
   }
 
