@@ -101,10 +101,11 @@ class FilterTest extends ConformanceTest {
       assertWalked(index, rows, IdFilter.bitmap(-1000, bits), half.length);
       assertWalked(index, rows, IdFilter.matching(id -> id % 2 == 0), half.length);
       assertWalked(index, rows, index.prepare(IdFilter.matching(id -> id % 2 == 0)), half.length);
-      assertThat(index.search(low(rows.query()).filter(IdFilter.in(few))).path())
-          .isEqualTo(SearchPath.SCAN);
-      assertThat(index.search(low(rows.query()).filter(index.prepare(IdFilter.in(few)))).path())
-          .isEqualTo(SearchPath.SCAN);
+      for (IdFilter filter : List.of(IdFilter.in(few), index.prepare(IdFilter.in(few)))) {
+        SearchPath path = index.search(low(rows.query()).filter(filter)).path();
+        // Where engines are told to search for themselves, they do.
+        assertThat(path == SearchPath.SCAN).isNotEqualTo(Conformance.WALKING);
+      }
     }
   }
 
