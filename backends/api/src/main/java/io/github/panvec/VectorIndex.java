@@ -228,7 +228,9 @@ public interface VectorIndex extends AutoCloseable {
    * as {@code filter} itself.
    */
   default IdFilter prepare(IdFilter filter) {
-    return Objects.requireNonNull(filter, "filter");
+    Objects.requireNonNull(filter, "filter");
+    size();
+    return filter;
   }
 
   /**
