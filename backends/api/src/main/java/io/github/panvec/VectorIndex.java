@@ -2,7 +2,6 @@ package io.github.panvec;
 
 import io.github.panvec.spi.Vectors;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -54,17 +53,16 @@ public interface VectorIndex extends AutoCloseable {
    * @throws UnsupportedOperationException when the index keeps codes only ({@link
    *     Capabilities#codesOnly()})
    */
-  Optional<float[]> get(long id);
+  default Optional<float[]> get(long id) {
+    return getAll(id).get(0);
+  }
 
   /**
-   * {@link #get} for each of {@code ids}, in their order; of one state of the index where a backend
-   * has its own implementation, as Panvec's have.
+   * {@link #get} for each of {@code ids}, in their order: of one state of the index.
    *
    * @throws UnsupportedOperationException as {@link #get}
    */
-  default List<Optional<float[]>> getAll(long... ids) {
-    return Arrays.stream(ids).mapToObj(this::get).toList();
-  }
+  List<Optional<float[]>> getAll(long... ids);
 
   /** The ids of all live vectors, ascending: of one state of the index. */
   long[] ids();

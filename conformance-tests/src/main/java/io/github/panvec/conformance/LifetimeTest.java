@@ -29,9 +29,9 @@ class LifetimeTest extends ConformanceTest {
     return Subjects.all().stream();
   }
 
-  /** Every second search exact, where the index has its vectors. */
-  private SearchRequest exactOrNot(SearchRequest request, int turn) {
-    return turn % 2 == 0 && subject.keepsVectors() ? request.exact() : request;
+  /** Exact, where the index has its vectors. */
+  private SearchRequest exact(SearchRequest request) {
+    return subject.keepsVectors() ? request.exact() : request;
   }
 
   @Test
@@ -47,7 +47,7 @@ class LifetimeTest extends ConformanceTest {
       AtomicBoolean closed = new AtomicBoolean();
       List<Readers.Step> searchers = new ArrayList<>();
       for (int t = 0; t < 16; t++) {
-        SearchRequest own = exactOrNot(request, t);
+        SearchRequest own = t % 2 == 0 ? exact(request) : request;
         searchers.add(
             () -> {
               boolean late = closed.get();
@@ -122,7 +122,7 @@ class LifetimeTest extends ConformanceTest {
     if (subject.keepsVectors()) {
       calls.add(() -> index.get(1));
       calls.add(() -> index.getAll(1, 2));
-      calls.add(() -> index.search(request.exact()));
+      calls.add(() -> index.search(request.exact().efSearch(5).nprobe(1)));
     }
     calls.forEach(LifetimeTest::requireClosed);
     assertThat(index.spec().dimension()).isEqualTo(2);
@@ -179,7 +179,7 @@ class LifetimeTest extends ConformanceTest {
       requireArithmeticOfJava("after writes");
       index.search(rows.query(), 5);
       requireArithmeticOfJava("after a search");
-      index.search(exactOrNot(SearchRequest.of(rows.query(), 5), 0));
+      index.search(exact(SearchRequest.of(rows.query(), 5)));
       requireArithmeticOfJava("after an exact search");
       index.searchAll(rows.queries(64), 5);
       requireArithmeticOfJava("after a batch of queries");
@@ -234,7 +234,7 @@ class LifetimeTest extends ConformanceTest {
     IndexSpec spec = spec(32, metric);
     VectorIndex index = subject.create(subject.onOneThread(spec));
     rows.addTo(index);
-    SearchRequest few = exactOrNot(SearchRequest.of(rows.queries(200), 10), 0);
+    SearchRequest few = exact(SearchRequest.of(rows.queries(200), 10));
     try (ExecutorService pool = Executors.newSingleThreadExecutor()) {
       long thread = pool.submit(() -> Thread.currentThread().threadId()).get();
       // The second time for the compiler, the third for us.
@@ -253,7 +253,7 @@ class LifetimeTest extends ConformanceTest {
       LongSupplier clock = byCaller ? () -> cpuNanos(thread) : System::nanoTime;
       long each = Math.max(1, byCaller ? cost : wall);
       int count = (int) Math.min(200_000, 200 * (1 + size * 300_000_000L / each));
-      SearchRequest many = exactOrNot(SearchRequest.of(rows.queries(count), 10), 0);
+      SearchRequest many = exact(SearchRequest.of(rows.queries(count), 10));
       long begin = clock.getAsLong();
       Future<List<SearchResult>> inFlight = pool.submit(() -> index.searchAll(many));
       while (clock.getAsLong() - begin < 30_000_000 && !inFlight.isDone()) {

@@ -387,7 +387,7 @@ final class HostileProgram {
     }
     for (float[] sample : List.of(filled(400, 1), twoPlaces, huge, gaussian(400))) {
       try (VectorIndex index = create()) {
-        if (learns()) {
+        if (kind.learns()) {
           refused(IllegalArgumentException.class, () -> index.train(new float[0]));
           refused(IllegalArgumentException.class, () -> index.train(new float[DIMENSION - 1]));
           float[] bad = gaussian(400);
@@ -395,16 +395,12 @@ final class HostileProgram {
           refused(InvalidVectorException.class, () -> index.train(bad));
         }
         addAll(index, 0, gaussian(10));
-        check(index.train(sample) == learns(), index);
+        check(index.train(sample) == kind.learns(), index);
         check(!index.train(sample), index);
         addAll(index, 10, gaussian(500));
         check(index.search(gaussian(1), 20).count() == 20, index);
       }
     }
-  }
-
-  private boolean learns() {
-    return kind.learns();
   }
 
   private static boolean waitsForTraining(Subject kind) {

@@ -61,8 +61,12 @@ final class BruteForceIndex implements VectorIndex {
   }
 
   @Override
-  public Optional<float[]> get(long id) {
-    return locked(1, () -> Optional.ofNullable(rows.get(id)).map(float[]::clone));
+  public List<Optional<float[]>> getAll(long... ids) {
+    return locked(1, () -> Arrays.stream(ids).mapToObj(rows::get).map(this::copy).toList());
+  }
+
+  private Optional<float[]> copy(float[] row) {
+    return Optional.ofNullable(row).map(float[]::clone);
   }
 
   @Override
