@@ -1608,6 +1608,18 @@ void null_where_it_means_nothing_is_refused_by_name() {
   CHECK_EQUAL(0, count);
 }
 
+void any_number_of_threads_is_taken_by_a_training_that_can_be_stopped() {
+  const std::int32_t stop = 0;
+  for (const std::int32_t threads : {1 << 30, std::numeric_limits<std::int32_t>::max(), 0, -1}) {
+    const Index index(PANVEC_L2, 4, kTypes[3]);
+    const std::vector<float> sample(4 * 64, 1.0f);
+    std::int64_t row = 0;
+    std::int32_t component = 0;
+    ok(panvec_faiss_train(index.handle(), 4, sample.data(), nullptr, 64, threads, &stop, kForever, &row, &component,
+                          error_text, sizeof error_text));
+  }
+}
+
 void hostile_sources_are_refused() {
   std::mt19937 random(kSeed + 45);
   const Type& flat = kTypes[0];
@@ -1779,6 +1791,8 @@ int main() {
   run("slots of another index are taken over bit for bit", slots_of_another_index_are_taken_over_bit_for_bit);
   run("codes and rows are staged in any order", codes_and_rows_are_staged_in_any_order);
   run("NULL where it means nothing is refused by name", null_where_it_means_nothing_is_refused_by_name);
+  run("hostile numbers of threads: any is taken by a training that can be stopped",
+      any_number_of_threads_is_taken_by_a_training_that_can_be_stopped);
   run("hostile sources are refused", hostile_sources_are_refused);
   run("taking over survives a lack of memory", taking_over_survives_a_lack_of_memory);
 }
