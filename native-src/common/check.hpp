@@ -37,10 +37,11 @@ inline bool is_chosen(const std::string& name) {
   return false;
 }
 
+// The mark tells cases from what else a program prints: sanitizers/run.sh counts them.
 template <typename Case>
 void run(const char* name, Case&& test_case) {
   if (!is_chosen(name)) return;
-  std::printf("%s\n", name);
+  std::printf("case: %s\n", name);
   std::fflush(stdout);
   test_case();
 }

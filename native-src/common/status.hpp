@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <exception>
+#include <initializer_list>
 #include <new>
 #include <string>
 #include <utility>
@@ -27,6 +28,24 @@ class StatusError : public std::exception {
 
 [[noreturn]] inline void fail(std::int32_t status, std::string message) {
   throw StatusError(status, std::move(message));
+}
+
+// A pointer that a caller gave, by its name in the header.
+struct Argument {
+  const void* pointer;
+  const char* name;
+};
+
+// Refuses NULL for any of them, naming it: a caller's mistake is not to end the process.
+inline void require_pointers(std::initializer_list<Argument> arguments) {
+  for (const Argument& argument : arguments) {
+    if (argument.pointer == nullptr) fail(PANVEC_INVALID_ARGUMENT, std::string(argument.name) + " is NULL");
+  }
+}
+
+// The same for an array of so many elements: of none it may be NULL.
+inline void require_array(std::int64_t count, Argument array) {
+  if (count > 0) require_pointers({array});
 }
 
 // Writes a text into the caller's buffer, cut to fit without splitting a UTF-8 character.

@@ -35,7 +35,8 @@ std::vector<float> k_means(const RowBatch& batch, std::size_t count, faiss::Metr
   const auto rows = static_cast<faiss::idx_t>(batch.count);
   if (stop.is_possible()) {
     // In blocks of whole slices, enough of them for all threads: the same slices, and so the same centroids, as below.
-    const auto slices = static_cast<std::size_t>(4 * std::max(threads, 1u));
+    // Multiplied as what is wide enough: 2^30 threads made blocks of no rows, and there is no end to those.
+    const std::size_t slices = std::size_t{4} * std::max(threads, 1u);
     clustering.decode_block_size =
         std::min(batch.count, slices * static_cast<std::size_t>(rows_per_slice(count * batch.dim)));
     clustering.train_encoded(rows, reinterpret_cast<const std::uint8_t*>(batch.rows), &index, index);

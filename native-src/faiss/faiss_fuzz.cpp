@@ -63,6 +63,22 @@ struct Faiss {
                                width.refine_factor, stop, nanos_left, ids, distances, count, error, error_capacity);
   }
 
+  template <typename Refused>
+  static void null_pointers(Refused&& refused, Index* index, const float* row, char* text, std::int32_t capacity) {
+    constexpr std::int64_t forever = std::numeric_limits<std::int64_t>::max();
+    std::int64_t bad_row = 0;
+    std::int32_t bad_component = 0;
+    refused(panvec_faiss_create(PANVEC_L2, 1, PANVEC_FAISS_FLAT, 2, 1, 1, 8, 1, 1, nullptr, text, capacity));
+    refused(panvec_faiss_train(nullptr, 1, row, nullptr, 1, 1, nullptr, forever, &bad_row, &bad_component, text,
+                               capacity));
+    refused(panvec_faiss_train(index, 1, row, nullptr, 1, 1, nullptr, forever, nullptr, &bad_component, text,
+                               capacity));
+    refused(panvec_faiss_train(index, 1, row, nullptr, 1, 1, nullptr, forever, &bad_row, nullptr, text, capacity));
+    refused(panvec_faiss_train_like(nullptr, index, text, capacity));
+    refused(panvec_faiss_train_like(index, nullptr, text, capacity));
+    refused(panvec_faiss_encode(nullptr, 0, 1, nullptr, forever, text, capacity));
+  }
+
   // Mostly encoded as the header wants it; what is not encoded has to be refused.
   static bool may_link(Input& input, Slots<Faiss>& one, std::int64_t end) {
     if (!input.rarely(16)) encode(input, one, end);

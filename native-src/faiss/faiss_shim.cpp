@@ -100,6 +100,7 @@ std::int32_t panvec_faiss_create(std::int32_t metric, std::int32_t dim, std::int
                                  std::int32_t keep_vectors, std::int64_t seed, panvec_faiss** index, char* error,
                                  std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}});
     *index =
         new panvec_faiss(checked_shape(metric, dim, type, m, ef_construction, pq_m, pq_bits, keep_vectors, seed));
   });
@@ -110,6 +111,7 @@ void panvec_faiss_free(panvec_faiss* index) { delete index; }
 std::int32_t panvec_faiss_prepare(panvec_faiss* index, std::int64_t capacity, char* error,
                                   std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}});
     SlotIndex& of = index->index;
     with_room_for(capacity, of.shape().dim, [&] { of.prepare(static_cast<std::size_t>(capacity)); });
   });
@@ -118,6 +120,7 @@ std::int32_t panvec_faiss_prepare(panvec_faiss* index, std::int64_t capacity, ch
 std::int32_t panvec_faiss_reserve(panvec_faiss* index, std::int64_t capacity, char* error,
                                   std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}});
     SlotIndex& of = index->index;
     with_room_for(capacity, of.shape().dim, [&] { of.reserve(static_cast<std::size_t>(capacity)); });
   });
@@ -127,7 +130,8 @@ std::int32_t panvec_faiss_stage(panvec_faiss* index, std::int64_t first_slot, co
                                 std::int64_t* bad_row, std::int32_t* bad_component, char* error,
                                 std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
-    require(rows != nullptr || count == 0, "rows is NULL");
+    require_pointers({{index, "index"}, {bad_row, "bad_row"}, {bad_component, "bad_component"}});
+    require_array(count, {rows, "rows"});
     index->index.stage(first_slot, rows, count, bad_row, bad_component);
   });
 }
@@ -135,7 +139,11 @@ std::int32_t panvec_faiss_stage(panvec_faiss* index, std::int64_t first_slot, co
 std::int32_t panvec_faiss_stage_from(panvec_faiss* index, std::int64_t first_slot, const panvec_faiss* source,
                                      const std::int32_t* slots, std::int64_t count, char* error,
                                      std::int32_t error_capacity) {
-  return guarded(error, error_capacity, [&] { index->index.stage_from(first_slot, source->index, slots, count); });
+  return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}, {source, "source"}});
+    require_array(count, {slots, "slots"});
+    index->index.stage_from(first_slot, source->index, slots, count);
+  });
 }
 
 std::int32_t panvec_faiss_train(panvec_faiss* index, std::int32_t nlist, const float* sample, const std::int32_t* slots,
@@ -143,6 +151,7 @@ std::int32_t panvec_faiss_train(panvec_faiss* index, std::int32_t nlist, const f
                                 std::int64_t nanos_left, std::int64_t* bad_row, std::int32_t* bad_component,
                                 char* error, std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}, {bad_row, "bad_row"}, {bad_component, "bad_component"}});
     const Stop limit(stop, nanos_left);
     index->index.train(nlist, sample, slots, sample_count, threads_of(threads), limit, bad_row, bad_component);
   });
@@ -150,19 +159,25 @@ std::int32_t panvec_faiss_train(panvec_faiss* index, std::int32_t nlist, const f
 
 std::int32_t panvec_faiss_train_like(panvec_faiss* index, const panvec_faiss* source, char* error,
                                      std::int32_t error_capacity) {
-  return guarded(error, error_capacity, [&] { index->index.train_like(source->index); });
+  return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}, {source, "source"}});
+    index->index.train_like(source->index);
+  });
 }
 
 std::int32_t panvec_faiss_encode(panvec_faiss* index, std::int64_t end, std::int32_t threads, const std::int32_t* stop,
                                  std::int64_t nanos_left, char* error, std::int32_t error_capacity) {
-  return guarded(error, error_capacity,
-                 [&] { index->index.encode(end, threads_of(threads), Stop(stop, nanos_left)); });
+  return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}});
+    index->index.encode(end, threads_of(threads), Stop(stop, nanos_left));
+  });
 }
 
 std::int32_t panvec_faiss_link(panvec_faiss* index, std::int64_t first_slot, std::int64_t count, std::int32_t threads,
                                const std::int32_t* yield, std::int64_t slice_nanos, std::int64_t* linked, char* error,
                                std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}, {linked, "linked"}});
     index->index.link(first_slot, count, threads_of(threads), yield, slice_nanos, *linked);
   });
 }
@@ -174,6 +189,9 @@ std::int32_t panvec_faiss_search(const panvec_faiss* index, std::int64_t slot_co
                                  const std::int32_t* stop, std::int64_t nanos_left, std::int64_t* ids,
                                  float* distances, std::int32_t* count, char* error, std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers(
+        {{index, "index"}, {query, "query"}, {ids, "ids"}, {distances, "distances"}, {count, "count"}});
+    require_array(slot_count, {id_pages, "id_pages"});
     index->index.search({slot_count, {dead_pages, filter}}, id_pages, query, k, {ef_search, nprobe, refine_factor},
                         Stop(stop, nanos_left), {ids, distances, count});
   });
@@ -185,6 +203,9 @@ std::int32_t panvec_faiss_exact(const panvec_faiss* index, std::int64_t from, st
                                 std::int64_t* ids, float* distances, std::int32_t* count, char* error,
                                 std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers(
+        {{index, "index"}, {query, "query"}, {ids, "ids"}, {distances, "distances"}, {count, "count"}});
+    require_array(to, {id_pages, "id_pages"});
     exact_range(index->index.row_space(), index->index.scratch(), from, to, {dead_pages, filter}, id_pages, query, k,
                 finish != 0, ids, distances, count);
   });
@@ -196,6 +217,10 @@ std::int32_t panvec_faiss_exact_slots(const panvec_faiss* index, const std::int3
                                       float* distances, std::int32_t* count, char* error,
                                       std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers(
+        {{index, "index"}, {query, "query"}, {ids, "ids"}, {distances, "distances"}, {count, "count"}});
+    require_array(slot_list_count, {id_pages, "id_pages"});
+    require_array(slot_list_count, {slots, "slots"});
     exact_slots(index->index.row_space(), index->index.scratch(), slots, slot_list_count, id_pages, query, k,
                 finish != 0, ids, distances, count);
   });
@@ -203,7 +228,10 @@ std::int32_t panvec_faiss_exact_slots(const panvec_faiss* index, const std::int3
 
 std::int32_t panvec_faiss_row(const panvec_faiss* index, std::int64_t slot, float* row, char* error,
                               std::int32_t error_capacity) {
-  return guarded(error, error_capacity, [&] { copy_row(index->index.row_space(), slot, row); });
+  return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}, {row, "row"}});
+    copy_row(index->index.row_space(), slot, row);
+  });
 }
 
 std::int64_t panvec_faiss_memory_bytes(const panvec_faiss* index) {

@@ -1546,6 +1546,80 @@ void codes_and_rows_are_staged_in_any_order() {
   }
 }
 
+void null_where_it_means_nothing_is_refused_by_name() {
+  const Index index(PANVEC_L2, 4, kTypes[7]);
+  panvec_faiss* const handle = index.handle();
+  const float row[] = {1, 2, 3, 4};
+  const std::int32_t slot = 0;
+  const std::int64_t page[] = {0};
+  const std::int64_t* const pages[] = {page};
+  std::int64_t ids[1], number = 0;
+  float distances[1], out[4];
+  std::int32_t count = 0, component = 0;
+  char* const text = error_text;
+  constexpr std::int32_t room = sizeof error_text;
+  const auto refused = [&](const std::string& name, std::int32_t status) {
+    CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, status);
+    CHECK_EQUAL(name + " is NULL", std::string(error_text));
+  };
+  refused("index", panvec_faiss_create(PANVEC_L2, 4, PANVEC_FAISS_SQ8, 16, 100, 4, 8, 1, 42, nullptr, text, room));
+  const auto train = [&](const std::string& name, panvec_faiss* of, std::int64_t* bad_row, std::int32_t* bad_component) {
+    refused(name, panvec_faiss_train(of, 1, row, nullptr, 1, 1, nullptr, kForever, bad_row, bad_component, text, room));
+  };
+  train("index", nullptr, &number, &component);
+  train("bad_row", handle, nullptr, &component);
+  train("bad_component", handle, &number, nullptr);
+  refused("index", panvec_faiss_train_like(nullptr, handle, text, room));
+  refused("source", panvec_faiss_train_like(handle, nullptr, text, room));
+  refused("index", panvec_faiss_encode(nullptr, 0, 1, nullptr, kForever, text, room));
+  refused("index", panvec_faiss_prepare(nullptr, 1, text, room));
+  refused("index", panvec_faiss_reserve(nullptr, 1, text, room));
+  refused("index", panvec_faiss_stage(nullptr, 0, row, 1, &number, &component, text, room));
+  refused("rows", panvec_faiss_stage(handle, 0, nullptr, 1, &number, &component, text, room));
+  refused("bad_row", panvec_faiss_stage(handle, 0, row, 1, nullptr, &component, text, room));
+  refused("bad_component", panvec_faiss_stage(handle, 0, row, 1, &number, nullptr, text, room));
+  refused("index", panvec_faiss_stage_from(nullptr, 0, handle, &slot, 1, text, room));
+  refused("source", panvec_faiss_stage_from(handle, 0, nullptr, &slot, 1, text, room));
+  refused("slots", panvec_faiss_stage_from(handle, 0, handle, nullptr, 1, text, room));
+  refused("index", panvec_faiss_link(nullptr, 0, 0, 1, nullptr, 0, &number, text, room));
+  refused("linked", panvec_faiss_link(handle, 0, 0, 1, nullptr, 0, nullptr, text, room));
+  refused("index", panvec_faiss_row(nullptr, 0, out, text, room));
+  refused("row", panvec_faiss_row(handle, 0, nullptr, text, room));
+  const auto search = [&](const std::string& name, panvec_faiss* of, const std::int64_t* const* id_pages, const float* query,
+                          std::int64_t* to, float* far, std::int32_t* how_many) {
+    refused(name, panvec_faiss_search(of, 1, nullptr, id_pages, nullptr, query, 1, 10, 1, 1, nullptr, kForever, to, far,
+                                 how_many, text, room));
+    refused(name, panvec_faiss_exact(of, 0, 1, nullptr, id_pages, nullptr, query, 1, 1, to, far, how_many, text, room));
+    refused(name, panvec_faiss_exact_slots(of, &slot, 1, id_pages, query, 1, 1, to, far, how_many, text, room));
+  };
+  search("index", nullptr, pages, row, ids, distances, &count);
+  search("id_pages", handle, nullptr, row, ids, distances, &count);
+  search("query", handle, pages, nullptr, ids, distances, &count);
+  search("ids", handle, pages, row, nullptr, distances, &count);
+  search("distances", handle, pages, row, ids, nullptr, &count);
+  search("count", handle, pages, row, ids, distances, nullptr);
+  refused("slots", panvec_faiss_exact_slots(handle, nullptr, 1, pages, row, 1, 1, ids, distances, &count, text, room));
+
+  // Nothing of it has changed anything; and of no elements NULL is as good as any array.
+  ok(panvec_faiss_stage(handle, 0, nullptr, 0, &number, &component, text, room));
+  ok(panvec_faiss_exact_slots(handle, nullptr, 0, nullptr, row, 1, 1, ids, distances, &count, text, room));
+  ok(panvec_faiss_search(handle, 0, nullptr, nullptr, nullptr, row, 1, 10, 1, 1, nullptr, kForever, ids, distances, &count,
+                    text, room));
+  CHECK_EQUAL(0, count);
+}
+
+void any_number_of_threads_is_taken_by_a_training_that_can_be_stopped() {
+  const std::int32_t stop = 0;
+  for (const std::int32_t threads : {1 << 30, std::numeric_limits<std::int32_t>::max(), 0, -1}) {
+    const Index index(PANVEC_L2, 4, kTypes[3]);
+    const std::vector<float> sample(4 * 64, 1.0f);
+    std::int64_t row = 0;
+    std::int32_t component = 0;
+    ok(panvec_faiss_train(index.handle(), 4, sample.data(), nullptr, 64, threads, &stop, kForever, &row, &component,
+                          error_text, sizeof error_text));
+  }
+}
+
 void hostile_sources_are_refused() {
   std::mt19937 random(kSeed + 45);
   const Type& flat = kTypes[0];
@@ -1716,6 +1790,9 @@ int main() {
   run("work is stopped by another thread", work_is_stopped_by_another_thread);
   run("slots of another index are taken over bit for bit", slots_of_another_index_are_taken_over_bit_for_bit);
   run("codes and rows are staged in any order", codes_and_rows_are_staged_in_any_order);
+  run("NULL where it means nothing is refused by name", null_where_it_means_nothing_is_refused_by_name);
+  run("hostile numbers of threads: any is taken by a training that can be stopped",
+      any_number_of_threads_is_taken_by_a_training_that_can_be_stopped);
   run("hostile sources are refused", hostile_sources_are_refused);
   run("taking over survives a lack of memory", taking_over_survives_a_lack_of_memory);
 }

@@ -49,6 +49,18 @@ struct Hnswlib {
                                  ids, distances, count, error, error_capacity);
   }
 
+  template <typename Refused>
+  static void null_pointers(Refused&& refused, Index*, const float* row, char* text, std::int32_t capacity) {
+    refused(panvec_hnswlib_create(PANVEC_L2, 1, 2, 1, 1, nullptr, text, capacity));
+    float out = 0;
+    const std::int32_t bad = PANVEC_INVALID_ARGUMENT;
+    require_that(panvec_hnswlib_reference_distance(PANVEC_L2, 1, nullptr, row, &out) == bad, "NULL is refused");
+    require_that(panvec_hnswlib_reference_distance(PANVEC_L2, 1, row, nullptr, &out) == bad, "NULL is refused");
+    require_that(panvec_hnswlib_reference_distance(PANVEC_L2, 1, row, row, nullptr) == bad, "NULL is refused");
+    require_that(panvec_hnswlib_reference_unit(1, nullptr, &out) == bad, "NULL is refused");
+    require_that(panvec_hnswlib_reference_unit(1, row, nullptr) == bad, "NULL is refused");
+  }
+
   static bool may_link(Input&, Slots<Hnswlib>&, std::int64_t) { return true; }
 
   static void other_call(Input& input, Slots<Hnswlib>&, Slots<Hnswlib>&) {

@@ -68,13 +68,14 @@ std::int64_t panvec_hnswlib_nop(std::int64_t value) { return value; }
 
 std::int32_t panvec_hnswlib_reference_distance(std::int32_t metric, std::int32_t dim, const float* a, const float* b,
                                                float* distance) {
-  if (metric < PANVEC_L2 || metric > PANVEC_DOT || dim < 0) return PANVEC_INVALID_ARGUMENT;
+  if (metric < PANVEC_L2 || metric > PANVEC_DOT || dim < 0 || distance == nullptr) return PANVEC_INVALID_ARGUMENT;
+  if (dim > 0 && (a == nullptr || b == nullptr)) return PANVEC_INVALID_ARGUMENT;
   *distance = reference_distance(static_cast<Metric>(metric), a, b, static_cast<std::size_t>(dim));
   return PANVEC_OK;
 }
 
 std::int32_t panvec_hnswlib_reference_unit(std::int32_t dim, const float* vector, float* unit) {
-  if (dim < 0) return PANVEC_INVALID_ARGUMENT;
+  if (dim < 0 || (dim > 0 && (vector == nullptr || unit == nullptr))) return PANVEC_INVALID_ARGUMENT;
   return reference_unit(vector, static_cast<std::size_t>(dim), unit) ? PANVEC_OK : PANVEC_INVALID_VECTOR;
 }
 
@@ -82,6 +83,7 @@ std::int32_t panvec_hnswlib_create(std::int32_t metric, std::int32_t dim, std::i
                                    std::int64_t seed, panvec_hnswlib** index, char* error,
                                    std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}});
     require(metric >= PANVEC_L2 && metric <= PANVEC_DOT, "unknown metric");
     require(dim >= 1, "dim must be at least 1");
     require(m >= 2 && m <= 512, "m must be 2 to 512");
@@ -96,6 +98,7 @@ void panvec_hnswlib_free(panvec_hnswlib* index) { delete index; }
 std::int32_t panvec_hnswlib_prepare(panvec_hnswlib* index, std::int64_t capacity, char* error,
                                     std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}});
     with_room_for(capacity, index->graph.space().dim(),
                   [&] { index->graph.prepare(static_cast<std::size_t>(capacity)); });
   });
@@ -104,6 +107,7 @@ std::int32_t panvec_hnswlib_prepare(panvec_hnswlib* index, std::int64_t capacity
 std::int32_t panvec_hnswlib_reserve(panvec_hnswlib* index, std::int64_t capacity, char* error,
                                     std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}});
     with_room_for(capacity, index->graph.space().dim(),
                   [&] { index->graph.reserve(static_cast<std::size_t>(capacity)); });
   });
@@ -113,6 +117,8 @@ std::int32_t panvec_hnswlib_stage(panvec_hnswlib* index, std::int64_t first_slot
                                   std::int64_t* bad_row, std::int32_t* bad_component, char* error,
                                   std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}, {bad_row, "bad_row"}, {bad_component, "bad_component"}});
+    require_array(count, {rows, "rows"});
     Graph& graph = index->graph;
     check_stage(graph, first_slot, count);
     BadRow bad;
@@ -125,6 +131,8 @@ std::int32_t panvec_hnswlib_stage_from(panvec_hnswlib* index, std::int64_t first
                                        const std::int32_t* slots, std::int64_t count, char* error,
                                        std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}, {source, "source"}});
+    require_array(count, {slots, "slots"});
     Graph& graph = index->graph;
     check_stage(graph, first_slot, count);
     const RankingSpace& space = source->graph.space();
@@ -140,6 +148,7 @@ std::int32_t panvec_hnswlib_link(panvec_hnswlib* index, std::int64_t first_slot,
                                  std::int32_t threads, const std::int32_t* yield, std::int64_t slice_nanos,
                                  std::int64_t* linked, char* error, std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}, {linked, "linked"}});
     Graph& graph = index->graph;
     *linked = 0;
     require(first_slot == graph.linked(), "linking must go on at the first slot that is not linked");
@@ -154,6 +163,9 @@ std::int32_t panvec_hnswlib_search(const panvec_hnswlib* index, std::int64_t slo
                                    const std::int32_t* stop, std::int64_t nanos_left, std::int64_t* ids,
                                    float* distances, std::int32_t* count, char* error, std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers(
+        {{index, "index"}, {query, "query"}, {ids, "ids"}, {distances, "distances"}, {count, "count"}});
+    require_array(slot_count, {id_pages, "id_pages"});
     const Stop limit(stop, nanos_left);
     const Graph& graph = index->graph;
     *count = 0;
@@ -186,6 +198,9 @@ std::int32_t panvec_hnswlib_exact(const panvec_hnswlib* index, std::int64_t from
                                   std::int64_t* ids, float* distances, std::int32_t* count, char* error,
                                   std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers(
+        {{index, "index"}, {query, "query"}, {ids, "ids"}, {distances, "distances"}, {count, "count"}});
+    require_array(to, {id_pages, "id_pages"});
     exact_range(row_space(*index), index->scratch, from, to, {dead_pages, filter}, id_pages, query, k, finish != 0, ids,
                 distances, count);
   });
@@ -197,6 +212,10 @@ std::int32_t panvec_hnswlib_exact_slots(const panvec_hnswlib* index, const std::
                                         float* distances, std::int32_t* count, char* error,
                                         std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers(
+        {{index, "index"}, {query, "query"}, {ids, "ids"}, {distances, "distances"}, {count, "count"}});
+    require_array(slot_list_count, {id_pages, "id_pages"});
+    require_array(slot_list_count, {slots, "slots"});
     exact_slots(row_space(*index), index->scratch, slots, slot_list_count, id_pages, query, k, finish != 0, ids,
                 distances, count);
   });
@@ -204,7 +223,10 @@ std::int32_t panvec_hnswlib_exact_slots(const panvec_hnswlib* index, const std::
 
 std::int32_t panvec_hnswlib_row(const panvec_hnswlib* index, std::int64_t slot, float* row, char* error,
                                 std::int32_t error_capacity) {
-  return guarded(error, error_capacity, [&] { copy_row(row_space(*index), slot, row); });
+  return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}, {row, "row"}});
+    copy_row(row_space(*index), slot, row);
+  });
 }
 
 std::int64_t panvec_hnswlib_memory_bytes(const panvec_hnswlib* index) {

@@ -1169,6 +1169,64 @@ void scans_are_exact_over_large_rows_that_were_taken_over() {
   }
 }
 
+void null_where_it_means_nothing_is_refused_by_name() {
+  const Index index(PANVEC_L2, 4);
+  panvec_hnswlib* const handle = index.handle();
+  const float row[] = {1, 2, 3, 4};
+  const std::int32_t slot = 0;
+  const std::int64_t page[] = {0};
+  const std::int64_t* const pages[] = {page};
+  std::int64_t ids[1], number = 0;
+  float distances[1], out[4];
+  std::int32_t count = 0, component = 0;
+  char* const text = error_text;
+  constexpr std::int32_t room = sizeof error_text;
+  const auto refused = [&](const std::string& name, std::int32_t status) {
+    CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, status);
+    CHECK_EQUAL(name + " is NULL", std::string(error_text));
+  };
+  refused("index", panvec_hnswlib_create(PANVEC_L2, 4, 16, 100, 42, nullptr, text, room));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_hnswlib_reference_distance(PANVEC_L2, 4, nullptr, row, out));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_hnswlib_reference_distance(PANVEC_L2, 4, row, nullptr, out));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_hnswlib_reference_distance(PANVEC_L2, 4, row, row, nullptr));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_hnswlib_reference_unit(4, nullptr, out));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_hnswlib_reference_unit(4, row, nullptr));
+  refused("index", panvec_hnswlib_prepare(nullptr, 1, text, room));
+  refused("index", panvec_hnswlib_reserve(nullptr, 1, text, room));
+  refused("index", panvec_hnswlib_stage(nullptr, 0, row, 1, &number, &component, text, room));
+  refused("rows", panvec_hnswlib_stage(handle, 0, nullptr, 1, &number, &component, text, room));
+  refused("bad_row", panvec_hnswlib_stage(handle, 0, row, 1, nullptr, &component, text, room));
+  refused("bad_component", panvec_hnswlib_stage(handle, 0, row, 1, &number, nullptr, text, room));
+  refused("index", panvec_hnswlib_stage_from(nullptr, 0, handle, &slot, 1, text, room));
+  refused("source", panvec_hnswlib_stage_from(handle, 0, nullptr, &slot, 1, text, room));
+  refused("slots", panvec_hnswlib_stage_from(handle, 0, handle, nullptr, 1, text, room));
+  refused("index", panvec_hnswlib_link(nullptr, 0, 0, 1, nullptr, 0, &number, text, room));
+  refused("linked", panvec_hnswlib_link(handle, 0, 0, 1, nullptr, 0, nullptr, text, room));
+  refused("index", panvec_hnswlib_row(nullptr, 0, out, text, room));
+  refused("row", panvec_hnswlib_row(handle, 0, nullptr, text, room));
+  const auto search = [&](const std::string& name, panvec_hnswlib* of, const std::int64_t* const* id_pages, const float* query,
+                          std::int64_t* to, float* far, std::int32_t* how_many) {
+    refused(name, panvec_hnswlib_search(of, 1, nullptr, id_pages, nullptr, query, 1, 10, nullptr, kForever, to, far,
+                                 how_many, text, room));
+    refused(name, panvec_hnswlib_exact(of, 0, 1, nullptr, id_pages, nullptr, query, 1, 1, to, far, how_many, text, room));
+    refused(name, panvec_hnswlib_exact_slots(of, &slot, 1, id_pages, query, 1, 1, to, far, how_many, text, room));
+  };
+  search("index", nullptr, pages, row, ids, distances, &count);
+  search("id_pages", handle, nullptr, row, ids, distances, &count);
+  search("query", handle, pages, nullptr, ids, distances, &count);
+  search("ids", handle, pages, row, nullptr, distances, &count);
+  search("distances", handle, pages, row, ids, nullptr, &count);
+  search("count", handle, pages, row, ids, distances, nullptr);
+  refused("slots", panvec_hnswlib_exact_slots(handle, nullptr, 1, pages, row, 1, 1, ids, distances, &count, text, room));
+
+  // Nothing of it has changed anything; and of no elements NULL is as good as any array.
+  ok(panvec_hnswlib_stage(handle, 0, nullptr, 0, &number, &component, text, room));
+  ok(panvec_hnswlib_exact_slots(handle, nullptr, 0, nullptr, row, 1, 1, ids, distances, &count, text, room));
+  ok(panvec_hnswlib_search(handle, 0, nullptr, nullptr, nullptr, row, 1, 10, nullptr, kForever, ids, distances, &count,
+                    text, room));
+  CHECK_EQUAL(0, count);
+}
+
 void hostile_sources_are_refused() {
   std::mt19937 random(kSeed + 43);
   Index source(PANVEC_L2, 8), index(PANVEC_L2, 8), cosine(PANVEC_COSINE, 8), wide(PANVEC_L2, 9);
@@ -1242,5 +1300,6 @@ int main() {
   run("searches are stopped by another thread", searches_are_stopped_by_another_thread);
   run("rows of another index are taken over bit for bit", rows_of_another_index_are_taken_over_bit_for_bit);
   run("scans are exact over large rows that were taken over", scans_are_exact_over_large_rows_that_were_taken_over);
+  run("NULL where it means nothing is refused by name", null_where_it_means_nothing_is_refused_by_name);
   run("hostile sources are refused", hostile_sources_are_refused);
 }

@@ -1,13 +1,18 @@
 import io.github.panvec.conformance.Conformance;
 import io.github.panvec.conformance.Report;
+import io.github.panvec.conformance.Subject;
+import io.github.panvec.conformance.Subjects;
 import io.github.panvec.loader.NativeLibrary;
 import java.io.IOException;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.Predicate;
 import org.junit.platform.engine.DiscoverySelector;
 import org.junit.platform.engine.discovery.DiscoverySelectors;
@@ -20,7 +25,8 @@ import org.junit.platform.engine.discovery.DiscoverySelectors;
  *   <li>{@code overflow LIBRARY} calls the function of that library that overflows on purpose; a JVM that gets beyond it exits
  *       with 0
  *   <li>{@code suite CLASS ...} runs these classes of the conformance suite, all of them for none; those beginning with ! are
- *       left out
+ *       left out. With {@code kinds=even} before them over every other kind of index of each backend, with {@code kinds=odd} over
+ *       the others: a backend with one kind alone has it in both
  * </ul>
  */
 final class SanitizedSuite {
@@ -30,7 +36,12 @@ final class SanitizedSuite {
     if (arguments[0].equals("overflow")) {
       overflow(arguments[1]);
     } else {
-      suite(Arrays.asList(arguments).subList(1, arguments.length));
+      List<String> names = Arrays.asList(arguments).subList(1, arguments.length);
+      if (names.get(0).startsWith("kinds=")) {
+        chooseKinds(names.get(0).equals("kinds=even") ? 0 : 1);
+        names = names.subList(1, names.size());
+      }
+      suite(names);
     }
   }
 
@@ -46,6 +57,20 @@ final class SanitizedSuite {
                 FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
     int result = (int) function.invokeExact(16);
     System.out.println("nobody saw the overflow in " + library + " (" + result + ")");
+  }
+
+  private static void chooseKinds(int half) {
+    Map<String, List<String>> kinds = new TreeMap<>();
+    for (Subject kind : Subjects.all()) {
+      kinds.computeIfAbsent(kind.backend(), backend -> new ArrayList<>()).add(kind.toString());
+    }
+    List<String> chosen = new ArrayList<>();
+    for (List<String> ofOne : kinds.values()) {
+      for (int i = Math.min(half, ofOne.size() - 1); i < ofOne.size(); i += 2) {
+        chosen.add(ofOne.get(i));
+      }
+    }
+    System.setProperty(Subjects.KIND, String.join(",", chosen));
   }
 
   private static void suite(List<String> names) throws IOException {

@@ -8,6 +8,8 @@
 //   static constexpr auto free, prepare, reserve, stage, stage_from, link, exact, exact_slots, row, memory_bytes, max_level
 //   static std::int32_t search(Input&, const Index*, SearchArguments...)
 //   static void other_call(Input&, Slots&, Slots& another)   what the library has beside these
+//   static void null_pointers(refused, Index*, const float* row, char* text, std::int32_t capacity)   NULL given to create,
+//                                                                                                and to what it has beside these
 //   static bool may_link(Slots&, std::int64_t count)   keeps what the header asks for before a link
 #pragma once
 
@@ -17,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <vector>
@@ -207,9 +210,73 @@ class SlotFuzzer {
       require_that(Library::memory_bytes(one.index) >= 0, "memory is not negative");
       require_that(Library::max_level(one.index) >= -1, "a graph has layers from 0 on");
     }
+    // Not a case among those above: inputs that once found something keep their meaning.
+    for (auto& one : indexes_) null_pointers(one);
   }
 
  private:
+  // NULL in the place of each pointer that may not be NULL, in calls that are well otherwise, whatever state the index is in.
+  void null_pointers(Slots<Library>& one) {
+    using Index = typename Library::Index;
+    constexpr std::int64_t forever = std::numeric_limits<std::int64_t>::max();
+    Index* const index = one.index;
+    const std::int64_t before = Library::memory_bytes(index);
+    char text[64];
+    const auto refused = [&](std::int32_t status) {
+      require_that(status == PANVEC_INVALID_ARGUMENT, "NULL where it means nothing is refused");
+      require_that(std::strstr(text, " is NULL") != nullptr, "the argument that is NULL is named");
+      text[0] = '\0';
+    };
+    Index* const no_index = nullptr;
+    const std::unique_ptr<float[]> row(new float[static_cast<std::size_t>(one.kind.dim)]());
+    const std::int32_t slot = 0;
+    const std::int64_t ids_of_page[1] = {0};
+    const std::int64_t* const pages[] = {ids_of_page};
+    std::int64_t number = 0;
+    std::int32_t component = 0;
+    std::int32_t count = 0;
+    std::int64_t ids[1];
+    float distances[1];
+    refused(Library::prepare(no_index, 1, text, sizeof text));
+    refused(Library::reserve(no_index, 1, text, sizeof text));
+    const auto stage = [&](Index* to, const float* rows, std::int64_t* bad_row, std::int32_t* bad_component) {
+      refused(Library::stage(to, one.linked, rows, 1, bad_row, bad_component, text, sizeof text));
+    };
+    stage(no_index, row.get(), &number, &component);
+    stage(index, nullptr, &number, &component);
+    stage(index, row.get(), nullptr, &component);
+    stage(index, row.get(), &number, nullptr);
+    refused(Library::stage_from(no_index, 0, index, &slot, 1, text, sizeof text));
+    refused(Library::stage_from(index, one.linked, no_index, &slot, 1, text, sizeof text));
+    refused(Library::stage_from(index, one.linked, index, nullptr, 1, text, sizeof text));
+    refused(Library::link(no_index, 0, 0, 1, nullptr, 0, &number, text, sizeof text));
+    refused(Library::link(index, one.linked, 0, 1, nullptr, 0, nullptr, text, sizeof text));
+    refused(Library::row(no_index, 0, row.get(), text, sizeof text));
+    refused(Library::row(index, 0, nullptr, text, sizeof text));
+
+    Input none(nullptr, 0);
+    const typename Library::Width width(none);
+    // All three ways to search, with the pointer of this number NULL.
+    for (int null = 0; null < 7; ++null) {
+      const Index* const of = null == 0 ? nullptr : index;
+      const float* const query = null == 1 ? nullptr : row.get();
+      std::int64_t* const found = null == 2 ? nullptr : ids;
+      float* const far = null == 3 ? nullptr : distances;
+      std::int32_t* const how_many = null == 4 ? nullptr : &count;
+      const std::int64_t* const* const id_pages = null == 5 ? nullptr : pages;
+      const std::int32_t* const slots = null == 6 ? nullptr : &slot;
+      if (null < 6) {
+        refused(Library::search(of, 1, nullptr, id_pages, nullptr, query, 1, width, nullptr, forever, found, far,
+                                how_many, text, sizeof text));
+        refused(Library::exact(of, 0, 1, nullptr, id_pages, nullptr, query, 1, 1, found, far, how_many, text,
+                               sizeof text));
+      }
+      refused(Library::exact_slots(of, slots, 1, id_pages, query, 1, 1, found, far, how_many, text, sizeof text));
+    }
+    Library::null_pointers(refused, index, row.get(), text, static_cast<std::int32_t>(sizeof text));
+    require_that(Library::memory_bytes(index) == before, "what is refused changes nothing");
+  }
+
   bool create(Slots<Library>& one) {
     if (&one != &indexes_[0]) one.kind = indexes_[0].kind;
     ErrorText error(input_);

@@ -72,6 +72,7 @@ class Connection {
   // for a lock. Never sqlite3_interrupt: it may hit sqlite-vec in the middle of a write, and where it prepares a
   // statement, which it does not survive.
   void begin_call(const Stop& stop) noexcept;
+  void forget_stop() noexcept { stop_ = Stop(); }
   void check_stop() const { stop_.check(); }
 
   // A search leaves hits here that its caller has no room for.

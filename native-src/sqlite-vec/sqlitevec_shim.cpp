@@ -38,6 +38,12 @@ void require(bool condition, const char* message) {
   }
 }
 
+// A flag is the caller's again when the call has ended; what the connection does by itself later on has no limit.
+struct ForgetStop {
+  Connection& connection;
+  ~ForgetStop() { connection.forget_stop(); }
+};
+
 // Runs the body of a call on a connection. However SQLite words the end of a stopped statement, here it has one name.
 template <typename Body>
 std::int32_t call(panvec_sqlitevec* handle, const Stop& stop, char* error, std::int32_t error_capacity,
@@ -46,6 +52,7 @@ std::int32_t call(panvec_sqlitevec* handle, const Stop& stop, char* error, std::
     require(handle != nullptr, "the connection is NULL");
     Connection& connection = handle->connection;
     connection.begin_call(stop);
+    const ForgetStop forget{connection};
     connection.check_stop();
     try {
       body(connection);

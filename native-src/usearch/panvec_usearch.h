@@ -20,6 +20,9 @@
  *   filter       NULL: all slots allowed. Otherwise a bitmap of at least slot_count bits by slot, set when allowed
  *   query, rows  float32 as given by the user; checked for NaN and infinity, and for COSINE normalised, on a copy here
  *   ids, distances   room for k results; filled sorted by (distance, id); distance is the reference kernel's
+ *   pointers     NULL only where that is said to mean something, for arrays without elements, and for error: elsewhere a
+ *                function with a status refuses it, PANVEC_INVALID_ARGUMENT naming the argument, and does nothing; those
+ *                without a status (free apart) are the caller's to call with an index
  *   stop, nanos_left   when the call is to end early, with PANVEC_STOPPED: once *stop is not zero (read atomically;
  *                NULL: never), or nanos_left nanoseconds after it began (INT64_MAX: no deadline; 0 or less: at once)
  */

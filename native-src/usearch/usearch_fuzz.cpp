@@ -56,6 +56,11 @@ struct Usearch {
                                  width.refine_factor, stop, nanos_left, ids, distances, count, error, error_capacity);
   }
 
+  template <typename Refused>
+  static void null_pointers(Refused&& refused, Index*, const float*, char* text, std::int32_t capacity) {
+    refused(panvec_usearch_create(PANVEC_L2, 1, PANVEC_USEARCH_F32, 2, 1, 1, nullptr, text, capacity));
+  }
+
   static bool may_link(Input&, Slots<Usearch>&, std::int64_t) { return true; }
 
   static void other_call(Input& input, Slots<Usearch>& one, Slots<Usearch>&) {

@@ -143,6 +143,7 @@ std::int32_t panvec_usearch_create(std::int32_t metric, std::int32_t dim, std::i
                                    std::int32_t ef_construction, std::int32_t keep_vectors, panvec_usearch** index,
                                    char* error, std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}});
     require(metric >= PANVEC_L2 && metric <= PANVEC_DOT, "unknown metric");
     require(dim >= 1 && dim <= 65536, "dim must be 1 to 65536");
     require(quantization >= PANVEC_USEARCH_F32 && quantization <= PANVEC_USEARCH_I8, "unknown quantization");
@@ -161,6 +162,7 @@ void panvec_usearch_free(panvec_usearch* index) { delete index; }
 std::int32_t panvec_usearch_prepare(panvec_usearch* index, std::int64_t capacity, char* error,
                                     std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}});
     with_room_for(capacity, index->rows.dim(), [&] { prepare(*index, static_cast<std::size_t>(capacity)); });
   });
 }
@@ -168,6 +170,7 @@ std::int32_t panvec_usearch_prepare(panvec_usearch* index, std::int64_t capacity
 std::int32_t panvec_usearch_reserve(panvec_usearch* index, std::int64_t capacity, char* error,
                                     std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}});
     with_room_for(capacity, index->rows.dim(), [&] { reserve(*index, static_cast<std::size_t>(capacity)); });
   });
 }
@@ -176,6 +179,8 @@ std::int32_t panvec_usearch_stage(panvec_usearch* index, std::int64_t first_slot
                                   std::int64_t* bad_row, std::int32_t* bad_component, char* error,
                                   std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}, {bad_row, "bad_row"}, {bad_component, "bad_component"}});
+    require_array(count, {rows, "rows"});
     check_stage(index->graph, first_slot, count);
     stage(*index, first_slot, rows, count, bad_row, bad_component);
   });
@@ -185,6 +190,8 @@ std::int32_t panvec_usearch_stage_from(panvec_usearch* index, std::int64_t first
                                        const std::int32_t* slots, std::int64_t count, char* error,
                                        std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}, {source, "source"}});
+    require_array(count, {slots, "slots"});
     check_stage(index->graph, first_slot, count);
     require(source != index, "the source must be another index");
     require(source->rows.metric() == index->rows.metric() && source->rows.dim() == index->rows.dim() &&
@@ -201,6 +208,7 @@ std::int32_t panvec_usearch_link(panvec_usearch* index, std::int64_t first_slot,
                                  std::int32_t threads, const std::int32_t* yield, std::int64_t slice_nanos,
                                  std::int64_t* linked, char* error, std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}, {linked, "linked"}});
     Graph& graph = index->graph;
     *linked = 0;
     require(first_slot == graph.linked(), "linking must go on at the first slot that is not linked");
@@ -221,6 +229,9 @@ std::int32_t panvec_usearch_search(const panvec_usearch* index, std::int64_t slo
                                    std::int64_t nanos_left, std::int64_t* ids, float* distances, std::int32_t* count,
                                    char* error, std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers(
+        {{index, "index"}, {query, "query"}, {ids, "ids"}, {distances, "distances"}, {count, "count"}});
+    require_array(slot_count, {id_pages, "id_pages"});
     const Stop limit(stop, nanos_left);
     const Graph& graph = index->graph;
     *count = 0;
@@ -264,6 +275,9 @@ std::int32_t panvec_usearch_exact(const panvec_usearch* index, std::int64_t from
                                   std::int64_t* ids, float* distances, std::int32_t* count, char* error,
                                   std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers(
+        {{index, "index"}, {query, "query"}, {ids, "ids"}, {distances, "distances"}, {count, "count"}});
+    require_array(to, {id_pages, "id_pages"});
     exact_range(row_space(*index), index->scratch, from, to, {dead_pages, filter}, id_pages, query, k, finish != 0, ids,
                 distances, count);
   });
@@ -275,6 +289,10 @@ std::int32_t panvec_usearch_exact_slots(const panvec_usearch* index, const std::
                                         float* distances, std::int32_t* count, char* error,
                                         std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
+    require_pointers(
+        {{index, "index"}, {query, "query"}, {ids, "ids"}, {distances, "distances"}, {count, "count"}});
+    require_array(slot_list_count, {id_pages, "id_pages"});
+    require_array(slot_list_count, {slots, "slots"});
     exact_slots(row_space(*index), index->scratch, slots, slot_list_count, id_pages, query, k, finish != 0, ids,
                 distances, count);
   });
@@ -282,7 +300,10 @@ std::int32_t panvec_usearch_exact_slots(const panvec_usearch* index, const std::
 
 std::int32_t panvec_usearch_row(const panvec_usearch* index, std::int64_t slot, float* row, char* error,
                                 std::int32_t error_capacity) {
-  return guarded(error, error_capacity, [&] { copy_row(row_space(*index), slot, row); });
+  return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}, {row, "row"}});
+    copy_row(row_space(*index), slot, row);
+  });
 }
 
 std::int64_t panvec_usearch_memory_bytes(const panvec_usearch* index) {

@@ -48,9 +48,9 @@ void* allocate(std::size_t bytes) {
 }
 }  // namespace
 
-void* operator new(std::size_t bytes) { return allocate(bytes); }
-void* operator new[](std::size_t bytes) { return allocate(bytes); }
-// Not inlined: gcc would warn of a free that meets a pointer from operator new.
+// Not inlined: gcc would warn of a free that meets a pointer from operator new, and of a delete that meets one from malloc.
+__attribute__((noinline)) void* operator new(std::size_t bytes) { return allocate(bytes); }
+__attribute__((noinline)) void* operator new[](std::size_t bytes) { return allocate(bytes); }
 __attribute__((noinline)) void operator delete(void* block) noexcept { std::free(block); }
 __attribute__((noinline)) void operator delete[](void* block) noexcept { std::free(block); }
 __attribute__((noinline)) void operator delete(void* block, std::size_t) noexcept { std::free(block); }
@@ -1056,7 +1056,8 @@ void orthogonal_and_opposite_directions_are_far_in_bytes() {
   }
   for (const bool keep : {true, false}) {
     Index index(PANVEC_COSINE, 64, 16, 100, PANVEC_USEARCH_I8, keep);
-    index.add(rows, 2);
+    // By one thread: among rows that are all equally far, the order decides whether each is reached.
+    index.add(rows, 1);
     for (std::size_t i = 0; i < 64; ++i) {
       const Hits hits = search(index, &rows[i * 64], 64, 64);
       CHECK(!hits.empty());
@@ -1129,8 +1130,9 @@ void without_rows_all_distances_are_those_of_decoded_codes() {
         codes.decode(static_cast<std::int64_t>(i), &decoded[i * dim]);
       }
       Index index(metric, dim, 16, 100, quantization, false), kept(metric, dim, 16, 100, quantization, true);
-      index.add(rows, 2);
-      kept.add(rows, 2);
+      // By one thread, so that both have scratch for as many.
+      index.add(rows, 1);
+      kept.add(rows, 1);
       CHECK(panvec_usearch_memory_bytes(index.handle()) + static_cast<std::int64_t>(count * dim * sizeof(float)) <=
             panvec_usearch_memory_bytes(kept.handle()));
       std::vector<float> row(dim);
@@ -1636,6 +1638,59 @@ void scans_are_exact_over_large_rows_that_were_taken_over() {
   }
 }
 
+void null_where_it_means_nothing_is_refused_by_name() {
+  const Index index(PANVEC_L2, 4);
+  panvec_usearch* const handle = index.handle();
+  const float row[] = {1, 2, 3, 4};
+  const std::int32_t slot = 0;
+  const std::int64_t page[] = {0};
+  const std::int64_t* const pages[] = {page};
+  std::int64_t ids[1], number = 0;
+  float distances[1], out[4];
+  std::int32_t count = 0, component = 0;
+  char* const text = error_text;
+  constexpr std::int32_t room = sizeof error_text;
+  const auto refused = [&](const std::string& name, std::int32_t status) {
+    CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, status);
+    CHECK_EQUAL(name + " is NULL", std::string(error_text));
+  };
+  refused("index", panvec_usearch_create(PANVEC_L2, 4, PANVEC_USEARCH_F32, 16, 100, 1, nullptr, text, room));
+  refused("index", panvec_usearch_prepare(nullptr, 1, text, room));
+  refused("index", panvec_usearch_reserve(nullptr, 1, text, room));
+  refused("index", panvec_usearch_stage(nullptr, 0, row, 1, &number, &component, text, room));
+  refused("rows", panvec_usearch_stage(handle, 0, nullptr, 1, &number, &component, text, room));
+  refused("bad_row", panvec_usearch_stage(handle, 0, row, 1, nullptr, &component, text, room));
+  refused("bad_component", panvec_usearch_stage(handle, 0, row, 1, &number, nullptr, text, room));
+  refused("index", panvec_usearch_stage_from(nullptr, 0, handle, &slot, 1, text, room));
+  refused("source", panvec_usearch_stage_from(handle, 0, nullptr, &slot, 1, text, room));
+  refused("slots", panvec_usearch_stage_from(handle, 0, handle, nullptr, 1, text, room));
+  refused("index", panvec_usearch_link(nullptr, 0, 0, 1, nullptr, 0, &number, text, room));
+  refused("linked", panvec_usearch_link(handle, 0, 0, 1, nullptr, 0, nullptr, text, room));
+  refused("index", panvec_usearch_row(nullptr, 0, out, text, room));
+  refused("row", panvec_usearch_row(handle, 0, nullptr, text, room));
+  const auto search = [&](const std::string& name, panvec_usearch* of, const std::int64_t* const* id_pages, const float* query,
+                          std::int64_t* to, float* far, std::int32_t* how_many) {
+    refused(name, panvec_usearch_search(of, 1, nullptr, id_pages, nullptr, query, 1, 10, 1, nullptr, kForever, to, far,
+                                 how_many, text, room));
+    refused(name, panvec_usearch_exact(of, 0, 1, nullptr, id_pages, nullptr, query, 1, 1, to, far, how_many, text, room));
+    refused(name, panvec_usearch_exact_slots(of, &slot, 1, id_pages, query, 1, 1, to, far, how_many, text, room));
+  };
+  search("index", nullptr, pages, row, ids, distances, &count);
+  search("id_pages", handle, nullptr, row, ids, distances, &count);
+  search("query", handle, pages, nullptr, ids, distances, &count);
+  search("ids", handle, pages, row, nullptr, distances, &count);
+  search("distances", handle, pages, row, ids, nullptr, &count);
+  search("count", handle, pages, row, ids, distances, nullptr);
+  refused("slots", panvec_usearch_exact_slots(handle, nullptr, 1, pages, row, 1, 1, ids, distances, &count, text, room));
+
+  // Nothing of it has changed anything; and of no elements NULL is as good as any array.
+  ok(panvec_usearch_stage(handle, 0, nullptr, 0, &number, &component, text, room));
+  ok(panvec_usearch_exact_slots(handle, nullptr, 0, nullptr, row, 1, 1, ids, distances, &count, text, room));
+  ok(panvec_usearch_search(handle, 0, nullptr, nullptr, nullptr, row, 1, 10, 1, nullptr, kForever, ids, distances, &count,
+                    text, room));
+  CHECK_EQUAL(0, count);
+}
+
 void hostile_sources_are_refused() {
   std::mt19937 random(kSeed + 43);
   Index source(PANVEC_L2, 8), index(PANVEC_L2, 8), cosine(PANVEC_COSINE, 8), wide(PANVEC_L2, 9);
@@ -1729,5 +1784,6 @@ int main() {
       rows_and_codes_of_another_index_are_taken_over_bit_for_bit);
   run("a source of another quantization is refused", a_source_of_another_quantization_is_refused);
   run("scans are exact over large rows that were taken over", scans_are_exact_over_large_rows_that_were_taken_over);
+  run("NULL where it means nothing is refused by name", null_where_it_means_nothing_is_refused_by_name);
   run("hostile sources are refused", hostile_sources_are_refused);
 }

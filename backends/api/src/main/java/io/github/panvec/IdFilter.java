@@ -20,6 +20,8 @@ import java.util.stream.Collectors;
  * of the index. {@link VectorIndex#prepare} does that once, for many searches.
  */
 public sealed interface IdFilter {
+  /** How deep and, or, not may nest; a chain of and, or of or, counts as one. */
+  int MAX_DEPTH = 1000;
 
   /** The ids in a list; duplicates and ids that no vector has are allowed. */
   static IdFilter in(long... ids) {
@@ -59,7 +61,8 @@ public sealed interface IdFilter {
    * search and reaches its caller.
    *
    * @param predicate always of the same opinion about an id, and safe for use by several threads
-   *     where the filter is used by several
+   *     where the filter is used by several; it must not call the index that is searched, which
+   *     refuses with {@link IllegalStateException}
    */
   static IdFilter matching(LongPredicate predicate) {
     return new Matching(predicate);
@@ -82,6 +85,28 @@ public sealed interface IdFilter {
 
   /** Whether {@code id} may be returned. */
   boolean test(long id);
+
+  /** How deep the deepest of {@code parts} is, for one that is made of them. */
+  private static int checkedDepth(List<IdFilter> parts) {
+    int deepest = 0;
+    for (IdFilter part : parts) {
+      int depth = 0;
+      if (part instanceof And and) {
+        depth = and.depth;
+      } else if (part instanceof Or or) {
+        depth = or.depth;
+      } else if (part instanceof Not not) {
+        depth = not.depth;
+      } else if (part instanceof Prepared prepared) {
+        depth = checkedDepth(List.of(prepared.source()));
+      }
+      deepest = Math.max(deepest, depth);
+    }
+    if (deepest >= MAX_DEPTH) {
+      throw new IllegalArgumentException("filters nest at most " + MAX_DEPTH + " deep");
+    }
+    return deepest;
+  }
 
   /**
    * A filter that an index has evaluated, see {@link VectorIndex#prepare}; by backends. Elsewhere
@@ -255,6 +280,7 @@ public sealed interface IdFilter {
   /** Ids that pass all parts. */
   final class And implements IdFilter {
     private final List<IdFilter> parts;
+    private final int depth;
 
     private And(IdFilter one, IdFilter other) {
       List<IdFilter> all = new ArrayList<>();
@@ -266,6 +292,7 @@ public sealed interface IdFilter {
         }
       }
       parts = List.copyOf(all);
+      depth = 1 + checkedDepth(parts);
     }
 
     /** At least two, in the order given. */
@@ -292,6 +319,7 @@ public sealed interface IdFilter {
   /** Ids that pass one part at least. */
   final class Or implements IdFilter {
     private final List<IdFilter> parts;
+    private final int depth;
 
     private Or(IdFilter one, IdFilter other) {
       List<IdFilter> all = new ArrayList<>();
@@ -303,6 +331,7 @@ public sealed interface IdFilter {
         }
       }
       parts = List.copyOf(all);
+      depth = 1 + checkedDepth(parts);
     }
 
     /** At least two, in the order given. */
@@ -329,9 +358,11 @@ public sealed interface IdFilter {
   /** Ids that do not pass another filter. */
   final class Not implements IdFilter {
     private final IdFilter refused;
+    private final int depth;
 
     private Not(IdFilter refused) {
       this.refused = refused;
+      depth = 1 + checkedDepth(List.of(refused));
     }
 
     /** The other filter. */

@@ -2,7 +2,6 @@ package io.github.panvec;
 
 import io.github.panvec.spi.Vectors;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -54,17 +53,16 @@ public interface VectorIndex extends AutoCloseable {
    * @throws UnsupportedOperationException when the index keeps codes only ({@link
    *     Capabilities#codesOnly()})
    */
-  Optional<float[]> get(long id);
+  default Optional<float[]> get(long id) {
+    return getAll(id).get(0);
+  }
 
   /**
-   * {@link #get} for each of {@code ids}, in their order; of one state of the index where a backend
-   * has its own implementation, as Panvec's have.
+   * {@link #get} for each of {@code ids}, in their order: of one state of the index.
    *
    * @throws UnsupportedOperationException as {@link #get}
    */
-  default List<Optional<float[]>> getAll(long... ids) {
-    return Arrays.stream(ids).mapToObj(this::get).toList();
-  }
+  List<Optional<float[]>> getAll(long... ids);
 
   /** The ids of all live vectors, ascending: of one state of the index. */
   long[] ids();
@@ -221,13 +219,16 @@ public interface VectorIndex extends AutoCloseable {
 
   /**
    * Evaluates a filter for this index, so that searches with the result need not. It is valid for
-   * good: vectors that come later are evaluated, each once, by the first search that meets them,
-   * and all of them once more after a compaction. Any number of threads may use it. It takes a bit
-   * for each row, which is freed when it is no longer reachable. In another index, and where
-   * filters cost nothing to evaluate, it is as good as {@code filter} itself.
+   * good: vectors that come later are evaluated, each once and also when they were removed
+   * meanwhile, by the first search that meets them, and all of them once more after a compaction.
+   * Any number of threads may use it. It takes a bit for each row, which is freed when it is no
+   * longer reachable. In another index, and where filters cost nothing to evaluate, it is as good
+   * as {@code filter} itself.
    */
   default IdFilter prepare(IdFilter filter) {
-    return Objects.requireNonNull(filter, "filter");
+    Objects.requireNonNull(filter, "filter");
+    size();
+    return filter;
   }
 
   /**
@@ -272,8 +273,8 @@ public interface VectorIndex extends AutoCloseable {
    * compactAt} do it by themselves too, in the background. Does nothing where removed vectors take
    * nothing.
    *
-   * @throws CancelledException or {@link DeadlineExceededException} as {@code options} say; the
-   *     index is as before
+   * @throws CancelledException or {@link DeadlineExceededException} as {@code options} say; answers
+   *     are as before
    */
   default void compact(WriteOptions options) {
     size();

@@ -57,6 +57,7 @@ final class CellRecorder implements BeforeEachCallback, AfterEachCallback {
 
   private static List<String> contradictions(
       Subject subject, List<Unsupported> list, Contract contract) {
+    String kind = subject.toString();
     return CellLog.touched().stream()
         .flatMap(
             shape ->
@@ -64,10 +65,7 @@ final class CellRecorder implements BeforeEachCallback, AfterEachCallback {
                     .filter(
                         claim ->
                             list.stream()
-                                .anyMatch(
-                                    each ->
-                                        each.isAbout(
-                                            subject.toString(), shape.metric().name(), claim)))
+                                .anyMatch(each -> each.isAbout(kind, shape.metric().name(), claim)))
                     .map(claim -> "listed as not supported, but run: " + shape + " " + claim))
         .toList();
   }

@@ -17,6 +17,7 @@ import io.github.panvec.VectorIndex;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.random.RandomGenerator;
 import java.util.stream.LongStream;
@@ -177,13 +178,10 @@ class CodesOnlyTest extends ConformanceTest {
   @Contract("codes.distances-follow")
   void reportedDistancesAreNearThoseOfTheVectors(Metric metric) {
     RecallMeasurement.Sample measured = CodeErrors.of(subject, metric);
-    RecallFloors.measuring()
-        .ifPresent(
-            file -> {
-              Path beside = file.resolveSibling("code-" + file.getFileName());
-              CodeErrors.append(beside, subject, metric, measured);
-            });
-    assumeFalse(RecallFloors.measuring().isPresent(), "measured in place of a check");
+    Optional<Path> file = RecallFloors.measuring();
+    file.map(each -> each.resolveSibling("code-" + each.getFileName()))
+        .ifPresent(beside -> CodeErrors.append(beside, subject, metric, measured));
+    assumeFalse(file.isPresent(), "measured in place of a check");
     assertThat(measured.mean())
         .as("mean of |reported - reference| / spread of the reference")
         .isLessThanOrEqualTo(CodeErrors.bound(subject, metric));

@@ -29,6 +29,9 @@ public final class Conformance {
   /** The tag of tests that take too long to run with every build. */
   public static final String NIGHTLY = "nightly";
 
+  /** Whether Panvec's engines are told to use their own search however few rows there are. */
+  static final boolean WALKING = Boolean.getBoolean("panvec.engine.alwaysWalk");
+
   private Conformance() {}
 
   /**

@@ -4,22 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.panvec.Hit;
 import io.github.panvec.IdFilter;
 import io.github.panvec.Metric;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.VectorIndex;
-import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongPredicate;
-import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
 /** The kinds of filters, and filters that were prepared. */
@@ -119,32 +115,35 @@ class FilterKindTest extends ConformanceTest {
   @Contract("filter.prepared")
   void aPreparedFilterServesManyThreadsBesideAWriter() throws Exception {
     Rows rows = Rows.gaussian(any(Metric.L2), DIMENSION, 400);
-    try (VectorIndex index = rows.index(subject);
-        ExecutorService pool = Executors.newFixedThreadPool(4)) {
+    try (VectorIndex index = rows.index(subject)) {
       IdFilter even = index.prepare(IdFilter.matching(id -> id % 2 == 0));
-      Callable<Void> search =
+      SearchRequest nearest = SearchRequest.of(ones(DIMENSION), 50).filter(even);
+      SearchRequest all = SearchRequest.of(ones(DIMENSION), 10_000).filter(even).exact();
+      AtomicInteger added = new AtomicInteger();
+      AtomicInteger adding = new AtomicInteger();
+      Readers.whileRunning(
+          3,
           () -> {
-            for (int i = 0; i < 100; i++) {
-              SearchRequest request = SearchRequest.of(ones(DIMENSION), 50).filter(even).exact();
-              assertThat(index.search(request).hits())
-                  .hasSize(50)
-                  .allMatch(hit -> hit.id() % 2 == 0);
+            int fewest = added.get();
+            List<Hit> hits = index.search(all).hits();
+            int most = adding.get();
+            assertThat(hits)
+                .hasSizeBetween(200 + fewest, 200 + most)
+                .allMatch(hit -> hit.id() % 2 == 0);
+            assertThat(index.search(nearest).hits()).hasSize(50).allMatch(hit -> hit.id() % 2 == 0);
+          },
+          readers -> {
+            for (int i = 1; i <= 300; i++) {
+              index.add(10_001 + 2 * i, rows.query());
+              adding.set(i);
+              index.add(10_000 + 2 * i, rows.query());
+              added.set(i);
+              if (i % 50 == 0) {
+                readers.awaitNextRound();
+              }
             }
-            return null;
-          };
-      List<Future<Void>> searches = new ArrayList<>();
-      for (int t = 0; t < 3; t++) {
-        searches.add(pool.submit(search));
-      }
-      for (long id = 10_000; id < 10_300; id++) {
-        index.add(id, rows.query());
-      }
-      for (Future<Void> each : searches) {
-        each.get();
-      }
-      long live = LongStream.of(index.ids()).filter(id -> id % 2 == 0).count();
-      SearchRequest all = SearchRequest.of(ones(DIMENSION), 10_000).filter(even);
-      assertThat(index.search(all).count()).isEqualTo((int) live);
+          });
+      assertThat(index.search(all).count()).isEqualTo(500);
     }
   }
 

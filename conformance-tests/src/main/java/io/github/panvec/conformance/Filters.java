@@ -14,6 +14,24 @@ final class Filters {
 
   private Filters() {}
 
+  /** One of each kind there is, which let some of the ids from 0 on through. */
+  static List<IdFilter> ofEveryKind() {
+    BitSet bits = new BitSet();
+    bits.set(2, 9);
+    bits.set(70);
+    IdFilter few = IdFilter.in(1, 2, 3, 8);
+    IdFilter range = IdFilter.range(0, 12);
+    IdFilter odd = IdFilter.matching(id -> id % 2 != 0);
+    return List.of(
+        few,
+        few.not(),
+        range,
+        IdFilter.bitmap(0, bits),
+        odd,
+        range.and(odd),
+        few.or(IdFilter.range(10, 11)).or(IdFilter.bitmap(20, bits)));
+  }
+
   static IdFilter in(List<Long> ids) {
     return IdFilter.in(ids.stream().mapToLong(Long::longValue).toArray());
   }

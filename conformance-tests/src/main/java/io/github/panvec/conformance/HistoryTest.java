@@ -5,235 +5,367 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.panvec.Hit;
 import io.github.panvec.IdFilter;
 import io.github.panvec.Metric;
+import io.github.panvec.SearchBuffer;
+import io.github.panvec.SearchPath;
 import io.github.panvec.SearchRequest;
+import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
-import java.util.concurrent.CyclicBarrier;
+import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Function;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 import org.junit.jupiter.api.Test;
 
 /**
- * Concurrent histories, recorded and then checked against snapshot isolation.
+ * Concurrent histories, recorded and then checked against snapshot isolation: see {@link History}.
  *
- * <p>Each writer owns a group of ids and brings all of it from version to version, in one call
- * each: so a state of the index is one version for each group, none of which is ever without rows
- * again. Readers record whole states. The states must be whole (a group at one version), fresh (no
- * older than what had been written when the read began, no newer than what was being written when
- * it ended), and of one line: of any two one is nowhere older than the other.
+ * <p>Beside the rows that are written there are others that stay as they are, far from what is
+ * searched for: enough for graphs to be walked.
  */
 class HistoryTest extends ConformanceTest {
   private static final int DIMENSION = 2;
-  private static final int GROUPS = 3;
-  private static final int GROUP_IDS = 7;
   private static final int READERS = 3;
+  private static final long ORIGIN = System.nanoTime();
   private static final int VERSIONS = 120;
 
-  /** When a version of a group was begun and done, of {@link System#nanoTime()}. */
-  private static final class Written {
-    final long[] begun = new long[VERSIONS + 1];
-    final long[] done = new long[VERSIONS + 1];
-  }
+  /** How often each writer waits for the readers: so many states at least they all see. */
+  private static final int VERSIONS_PER_ROUND = 10;
 
-  /** A state that somebody has read: a version by group. */
-  private record Read(String how, long begin, long end, int[] versions) {
-    boolean isNowhereNewerThan(Read other) {
-      for (int group = 0; group < GROUPS; group++) {
-        if (versions[group] > other.versions[group]) {
-          return false;
-        }
-      }
-      return true;
-    }
-  }
+  private static final int OTHER_ROWS = 1500;
+  private static final long FIRST_OTHER = 1_000_000;
 
-  private static long id(int group, int member) {
-    return 1000L * group + member;
-  }
+  /** More than are ever in the groups, which are the nearest. */
+  private static final int MORE = 25;
 
-  /** Every fifth version of a group is that all but its first id are removed. */
-  private static boolean removes(int version) {
-    return version % 5 == 0;
-  }
+  /** So few hits that a walk costs less than a scan of all rows, with a filter, too. */
+  private static final int FEW = 4;
 
   private static float[] row(int version) {
     return new float[] {1, 0.05f * version};
   }
 
   @Test
-  @Contract("threads.snapshot-isolation")
+  @Contract({"threads.snapshot-isolation", "get.many", "ids.all"})
   void everyReaderSeesStatesOfOneLine() throws Exception {
     Metric metric = any(Metric.L2);
-    Map<Integer, Integer> versionOf = new HashMap<>();
-    float[] query = Reference.stored(metric, row(0));
-    for (int version = 1; version <= VERSIONS; version++) {
-      float distance = Reference.distance(metric, query, Reference.stored(metric, row(version)));
-      assertThat(versionOf.put(Float.floatToRawIntBits(distance), version)).isNull();
+    History history = new History(subject.toString(), TestVectors.seed(), VERSIONS);
+    List<Reader> readers = new ArrayList<>();
+    try {
+      try (VectorIndex index = create(DIMENSION, metric)) {
+        addOthers(index);
+        for (int reader = 0; reader < READERS; reader++) {
+          readers.add(new Reader(index, reader, metric, history.ids()));
+        }
+        Readers.whileRunning(
+            new ArrayList<>(readers), beside -> writeAllGroups(index, history, beside));
+      } finally {
+        readers.forEach(reader -> history.add(reader.reads));
+      }
+      assertThat(history.check())
+          .as("states of which a reader saw all")
+          .isGreaterThanOrEqualTo(VERSIONS / VERSIONS_PER_ROUND);
+    } catch (Exception | AssertionError wrong) {
+      throw withFile(wrong, history);
     }
-    Written[] written = new Written[GROUPS];
-    List<Read> reads = new ArrayList<>();
-    try (VectorIndex index = create(DIMENSION, metric);
-        ExecutorService pool = Executors.newFixedThreadPool(GROUPS + READERS)) {
-      CyclicBarrier start = new CyclicBarrier(GROUPS + READERS);
-      List<Future<Void>> writers = new ArrayList<>();
-      for (int group = 0; group < GROUPS; group++) {
-        written[group] = new Written();
-        writers.add(pool.submit(writer(index, group, written[group], start)));
+    if (subject.hasGraph() && hasLearnt()) {
+      assertThat(readers.stream().mapToInt(reader -> reader.walks).sum())
+          .as("walks among the searches for few")
+          .isGreaterThan(VERSIONS / VERSIONS_PER_ROUND);
+    }
+  }
+
+  /** Whether it learns from no more rows than there are, or needs not. */
+  private boolean hasLearnt() {
+    return !subject.learns() || subject.parameters().containsKey(Subject.TRAINING_ROWS);
+  }
+
+  private static AssertionError withFile(Throwable wrong, History history) throws IOException {
+    return new AssertionError(
+        wrong.getMessage()
+            + "\nAll of it is in "
+            + history.write()
+            + ", which "
+            + History.class.getName()
+            + " checks again; -Dpanvec.seed="
+            + TestVectors.seed(),
+        wrong);
+  }
+
+  /** In the other direction, so that they are farther than any version under every metric. */
+  private static void addOthers(VectorIndex index) {
+    long[] ids = new long[OTHER_ROWS];
+    float[] rows = new float[OTHER_ROWS * DIMENSION];
+    for (int i = 0; i < OTHER_ROWS; i++) {
+      ids[i] = FIRST_OTHER + i;
+      rows[i * DIMENSION] = -100 - 0.01f * i;
+      rows[i * DIMENSION + 1] = 0.05f * (i % 37 - 18);
+    }
+    index.addAll(ids, rows);
+  }
+
+  // ---- writing
+
+  /** Each group by a thread of its own, which ends by itself whatever becomes of the others. */
+  private static void writeAllGroups(VectorIndex index, History history, Readers beside)
+      throws Exception {
+    try (ExecutorService pool = Executors.newFixedThreadPool(History.GROUPS)) {
+      List<Future<?>> writers = new ArrayList<>();
+      for (int group = 0; group < History.GROUPS; group++) {
+        int own = group;
+        writers.add(
+            pool.submit(
+                () -> {
+                  writeGroup(index, own, history, beside);
+                  return null;
+                }));
       }
-      List<Future<List<Read>>> readers = new ArrayList<>();
-      for (int reader = 0; reader < READERS; reader++) {
-        readers.add(pool.submit(reader(index, reader, metric, versionOf, written, start)));
-      }
-      for (Future<Void> writer : writers) {
+      for (Future<?> writer : writers) {
         writer.get();
       }
-      for (Future<List<Read>> reader : readers) {
-        reads.addAll(reader.get());
-      }
     }
-    assertThat(reads).hasSizeGreaterThan(READERS * 10);
-    check(reads, written);
   }
 
-  private static Callable<Void> writer(
-      VectorIndex index, int group, Written written, CyclicBarrier start) {
-    return () -> {
-      RandomGenerator random = random(group);
-      long[] ids = new long[GROUP_IDS];
-      for (int member = 0; member < GROUP_IDS; member++) {
-        ids[member] = id(group, member);
+  private static void writeGroup(VectorIndex index, int group, History history, Readers beside)
+      throws InterruptedException {
+    RandomGenerator random = random(group);
+    for (int version = 1; version <= VERSIONS; version++) {
+      History.Write write = History.write(group, version);
+      float[] rows = rows(version, write.ids().length);
+      history.begin(group, version, now());
+      write(index, write, rows);
+      history.done(group, version, now());
+      if (random.nextInt(60) == 0) {
+        index.compact();
       }
-      start.await();
+      if (version % VERSIONS_PER_ROUND == 0) {
+        beside.awaitNextRound();
+      }
+    }
+  }
+
+  private static float[] rows(int version, int count) {
+    float[] rows = new float[count * DIMENSION];
+    for (int i = 0; i < count; i++) {
+      System.arraycopy(row(version), 0, rows, i * DIMENSION, DIMENSION);
+    }
+    return rows;
+  }
+
+  private static void write(VectorIndex index, History.Write write, float[] rows) {
+    long[] ids = write.ids();
+    if (ids.length > 1) {
+      if (write.removes()) {
+        assertThat(index.removeAll(ids)).isEqualTo(ids.length);
+      } else if (write.replaces()) {
+        index.upsertAll(ids, rows);
+      } else {
+        index.addAll(ids, rows);
+      }
+    } else if (write.removes()) {
+      index.remove(ids[0]);
+    } else if (write.replaces()) {
+      index.upsert(ids[0], rows);
+    } else {
+      index.add(ids[0], rows);
+    }
+  }
+
+  // ---- reading
+
+  /** What is searched for, and which version is how far from it. */
+  private static final class Asked {
+    final float[] vector;
+    final Map<Integer, Integer> versionAt = new HashMap<>();
+
+    /** All versions are nearer, all other rows farther. */
+    final float radius;
+
+    Asked(Metric metric, float[] vector) {
+      this.vector = vector;
+      float[] stored = Reference.stored(metric, vector);
+      float farthest = 0;
       for (int version = 1; version <= VERSIONS; version++) {
-        float[] rows = new float[GROUP_IDS * DIMENSION];
-        for (int member = 0; member < GROUP_IDS; member++) {
-          System.arraycopy(row(version), 0, rows, member * DIMENSION, DIMENSION);
+        float distance = Reference.distance(metric, stored, Reference.stored(metric, row(version)));
+        assertThat(versionAt.put(Float.floatToRawIntBits(distance), version)).isNull();
+        farthest = Math.max(farthest, distance);
+      }
+      radius = 1.1f * farthest;
+    }
+  }
+
+  /** Reads of one thread. */
+  private final class Reader implements Readers.Step {
+    private final VectorIndex index;
+    private final int number;
+    private final RandomGenerator random;
+    private final long[] ids;
+    private final IdFilter groups;
+    private final IdFilter everything;
+    private final SearchBuffer buffer = SearchBuffer.allocate(DIMENSION, MORE);
+
+    /** From both ends: the oldest rows are the nearest to one, the newest ones to the other. */
+    private final List<Asked> asked;
+
+    /** By the bits of the component that tells them apart. */
+    private final Map<Integer, Integer> versionOf = new HashMap<>();
+
+    private final boolean isExact = !subject.capabilities().approximate();
+
+    /** To be looked at when the thread has ended. */
+    private final List<History.Read> reads = new ArrayList<>();
+
+    /** Most of it is seen many times, and kept once. */
+    private final Map<History.Answer, History.Answer> seen = new HashMap<>();
+
+    private int walks;
+
+    Reader(VectorIndex index, int number, Metric metric, long[] ids) {
+      this.index = index;
+      this.number = number;
+      this.ids = ids;
+      random = random(100 + number);
+      groups = index.prepare(IdFilter.matching(id -> id < FIRST_OTHER));
+      everything = index.prepare(IdFilter.matching(id -> true));
+      asked = List.of(new Asked(metric, row(0)), new Asked(metric, row(VERSIONS + 1)));
+      for (int version = 1; version <= VERSIONS; version++) {
+        versionOf.put(bits(Reference.stored(metric, row(version))), version);
+      }
+    }
+
+    private static int bits(float[] stored) {
+      return Float.floatToRawIntBits(stored[1]);
+    }
+
+    /** A read that sees all of a state, and one that sees something of it. */
+    @Override
+    public void run() {
+      Asked to = asked.get(random.nextInt(asked.size()));
+      SearchRequest more = SearchRequest.of(to.vector, MORE);
+      switch (random.nextInt(7)) {
+        case 0 -> search("exact search", true, to, more.exact());
+        case 1 -> search("search among the groups", true, to, more.filter(groups));
+        case 2 -> search("search for all", true, to, SearchRequest.of(to.vector, 2 * OTHER_ROWS));
+        case 3 -> range(to, more);
+        case 4 -> intoBuffer("exact search into a buffer", true, to, more.exact());
+        case 5 -> batch("exact batch", true, to, more.exact());
+        default -> getAll();
+      }
+      SearchRequest few = SearchRequest.of(to.vector, FEW).efSearch(FEW);
+      switch (random.nextInt(5)) {
+        case 0 -> search("search", isExact, to, isExact ? more : few);
+        case 1 -> search("search through a filter", false, to, few.filter(everything));
+        case 2 -> intoBuffer("search into a buffer", false, to, few);
+        case 3 -> batch("batch", false, to, few);
+        default -> ids();
+      }
+    }
+
+    private void search(String how, boolean isWhole, Asked to, SearchRequest request) {
+      long begin = now();
+      SearchResult result = index.search(request);
+      long end = now();
+      record(how, begin, end, answer(how, isWhole, to, result));
+    }
+
+    private void range(Asked to, SearchRequest request) {
+      long begin = now();
+      SearchResult result = index.searchRange(request, to.radius).hits();
+      long end = now();
+      record("range search", begin, end, answer("range search", true, to, result));
+    }
+
+    private void intoBuffer(String how, boolean isWhole, Asked to, SearchRequest request) {
+      long begin = now();
+      index.search(request, buffer);
+      long end = now();
+      record(how, begin, end, answer(how, isWhole, to, buffer.toResult()));
+    }
+
+    /** The same query many times: all answers are of one state. */
+    private void batch(String how, boolean isWhole, Asked to, SearchRequest request) {
+      int count = 8;
+      float[] queries = new float[count * DIMENSION];
+      for (int i = 0; i < count; i++) {
+        System.arraycopy(to.vector, 0, queries, i * DIMENSION, DIMENSION);
+      }
+      long begin = now();
+      List<SearchResult> results = index.searchAll(request.query(MemorySegment.ofArray(queries)));
+      long end = now();
+      record(
+          how,
+          begin,
+          end,
+          results.stream()
+              .map(result -> answer(how, isWhole, to, result))
+              .toArray(History.Answer[]::new));
+    }
+
+    private void getAll() {
+      long begin = now();
+      List<Optional<float[]>> rows = index.getAll(ids);
+      long end = now();
+      Map<Long, Integer> versions = new HashMap<>();
+      for (int i = 0; i < ids.length; i++) {
+        if (rows.get(i).isPresent()) {
+          Integer version = versionOf.get(bits(rows.get(i).get()));
+          assertThat(version).as("version of %d", ids[i]).isNotNull();
+          versions.put(ids[i], version);
         }
-        written.begun[version] = System.nanoTime();
-        if (removes(version)) {
-          long[] others = Arrays.copyOfRange(ids, 1, GROUP_IDS);
-          assertThat(index.removeAll(others)).isEqualTo(GROUP_IDS - 1);
-        } else if (version == 1) {
-          index.addAll(ids, rows);
-        } else {
-          index.upsertAll(ids, rows);
+      }
+      record("get of all", begin, end, new History.Answer(true, versions));
+    }
+
+    private void ids() {
+      long begin = now();
+      long[] live = index.ids();
+      long end = now();
+      Map<Long, Integer> versions = new HashMap<>();
+      for (long id : live) {
+        if (!isOther(id)) {
+          versions.put(id, History.UNKNOWN);
         }
-        written.done[version] = System.nanoTime();
-        if (random.nextInt(40) == 0) {
-          index.compact();
+      }
+      record("ids", begin, end, new History.Answer(true, versions));
+    }
+
+    private void record(String how, long begin, long end, History.Answer... answers) {
+      List<History.Answer> known = new ArrayList<>();
+      for (History.Answer answer : answers) {
+        known.add(seen.computeIfAbsent(answer, Function.identity()));
+      }
+      reads.add(new History.Read(number, how, begin, end, known));
+    }
+
+    private History.Answer answer(String how, boolean isWhole, Asked to, SearchResult result) {
+      walks += result.path() == SearchPath.WALK ? 1 : 0;
+      Map<Long, Integer> versions = new HashMap<>();
+      for (Hit hit : result.hits()) {
+        if (isOther(hit.id())) {
+          continue;
         }
+        Integer version = to.versionAt.get(Float.floatToRawIntBits(hit.distance()));
+        assertThat(version).as("%s: version at the distance of %s", how, hit).isNotNull();
+        assertThat(versions.put(hit.id(), version)).as("%s: %s comes twice", how, hit).isNull();
       }
-      return null;
-    };
-  }
-
-  private Callable<List<Read>> reader(
-      VectorIndex index,
-      int reader,
-      Metric metric,
-      Map<Integer, Integer> versionOf,
-      Written[] written,
-      CyclicBarrier start) {
-    return () -> {
-      RandomGenerator random = random(100 + reader);
-      IdFilter everything = index.prepare(IdFilter.matching(id -> id >= 0));
-      List<Read> reads = new ArrayList<>();
-      SearchRequest all = SearchRequest.of(row(0), GROUPS * GROUP_IDS + 5);
-      start.await();
-      boolean writersGoOn = true;
-      while (writersGoOn || reads.size() < 11) {
-        writersGoOn = !areDone(written);
-        int way = random.nextInt(4);
-        long begin = System.nanoTime();
-        List<Hit> hits =
-            switch (way) {
-              case 0 -> index.search(all.exact()).hits();
-              case 1 -> index.search(all).hits();
-              case 2 -> index.search(all.filter(everything)).hits();
-              default -> index.searchRange(all, Float.POSITIVE_INFINITY).hits().hits();
-            };
-        long end = System.nanoTime();
-        String how = List.of("exact", "search", "filtered", "range").get(way);
-        reads.add(new Read(how, begin, end, versions(how, hits, versionOf)));
-      }
-      return reads;
-    };
-  }
-
-  private static boolean areDone(Written[] written) {
-    for (Written group : written) {
-      if (group.done[VERSIONS] == 0) {
-        return false;
-      }
+      return new History.Answer(isWhole, versions);
     }
-    return true;
-  }
 
-  /** The version of each group in what was read. */
-  private static int[] versions(String how, List<Hit> hits, Map<Integer, Integer> versionOf) {
-    int[] versions = new int[GROUPS];
-    int[] members = new int[GROUPS];
-    for (Hit hit : hits) {
-      Integer version = versionOf.get(Float.floatToRawIntBits(hit.distance()));
-      assertThat(version).as("%s: %s is at the distance of no version", how, hit).isNotNull();
-      int group = (int) (hit.id() / 1000);
-      members[group]++;
-      if (members[group] > 1) {
-        assertThat(version)
-            .as("%s: versions within group %d", how, group)
-            .isEqualTo(versions[group]);
-      }
-      versions[group] = version;
-    }
-    for (int group = 0; group < GROUPS; group++) {
-      assertThat(members[group]).as("%s: rows of group %d", how, group).isIn(0, 1, GROUP_IDS);
-      if (members[group] == 1) {
-        // What its first id has been left with is of the version before.
-        versions[group]++;
-        assertThat(removes(versions[group])).as("%s: rows of group %d", how, group).isTrue();
-      }
-    }
-    return versions;
-  }
-
-  private static void check(List<Read> reads, Written[] written) {
-    for (Read read : reads) {
-      for (int group = 0; group < GROUPS; group++) {
-        int version = read.versions[group];
-        for (int next = version + 1; next <= VERSIONS; next++) {
-          assertThat(written[group].done[next])
-              .as(
-                  "%s saw version %d of group %d, when %d had been written",
-                  read.how, version, group, next)
-              .isGreaterThanOrEqualTo(read.begin);
-        }
-        assertThat(version == 0 ? Long.MIN_VALUE : written[group].begun[version])
-            .as("%s saw version %d of group %d before it was written", read.how, version, group)
-            .isLessThanOrEqualTo(read.end);
-      }
-    }
-    reads.sort((a, b) -> Integer.compare(sum(a), sum(b)));
-    for (int i = 1; i < reads.size(); i++) {
-      assertThat(reads.get(i - 1).isNowhereNewerThan(reads.get(i)))
-          .as("of the states %s and %s one came first", reads.get(i - 1), reads.get(i))
-          .isTrue();
+    private static boolean isOther(long id) {
+      return id >= FIRST_OTHER && id < FIRST_OTHER + OTHER_ROWS;
     }
   }
 
-  private static int sum(Read read) {
-    int sum = 0;
-    for (int version : read.versions) {
-      sum += version;
-    }
-    return sum;
+  private static long now() {
+    return System.nanoTime() - ORIGIN;
   }
 
   private static RandomGenerator random(int stream) {

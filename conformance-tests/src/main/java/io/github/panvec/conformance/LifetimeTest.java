@@ -3,6 +3,7 @@ package io.github.panvec.conformance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.panvec.IdFilter;
 import io.github.panvec.IndexSpec;
 import io.github.panvec.Metric;
 import io.github.panvec.SearchBuffer;
@@ -28,9 +29,9 @@ class LifetimeTest extends ConformanceTest {
     return Subjects.all().stream();
   }
 
-  /** Every second search exact, where the index has its vectors. */
-  private SearchRequest exactOrNot(SearchRequest request, int turn) {
-    return turn % 2 == 0 && subject.keepsVectors() ? request.exact() : request;
+  /** Exact, where the index has its vectors. */
+  private SearchRequest exact(SearchRequest request) {
+    return subject.keepsVectors() ? request.exact() : request;
   }
 
   @Test
@@ -46,7 +47,7 @@ class LifetimeTest extends ConformanceTest {
       AtomicBoolean closed = new AtomicBoolean();
       List<Readers.Step> searchers = new ArrayList<>();
       for (int t = 0; t < 16; t++) {
-        SearchRequest own = exactOrNot(request, t);
+        SearchRequest own = t % 2 == 0 ? exact(request) : request;
         searchers.add(
             () -> {
               boolean late = closed.get();
@@ -77,30 +78,53 @@ class LifetimeTest extends ConformanceTest {
   void everyCallOnAClosedIndexIsRefused() {
     VectorIndex index = create(2, any(Metric.L2));
     index.add(1, new float[] {1, 2});
-    index.close();
-    index.close();
     float[] vector = {1, 2};
     SearchBuffer buffer = SearchBuffer.allocate(2, 1);
+    SearchRequest request = SearchRequest.of(vector, 1);
+    IdFilter prepared = index.prepare(IdFilter.matching(id -> true));
+    index.close();
+    index.close();
     List<Runnable> calls =
-        List.of(
-            () -> index.add(2, vector),
-            () -> index.addAll(new long[] {2}, vector),
-            () -> index.addAll(new long[0], new float[0]),
-            () -> index.upsert(1, vector),
-            () -> index.remove(1),
-            () -> index.contains(1),
-            index::size,
-            index::stats,
-            () -> index.search(vector, 1),
-            () -> index.search(SearchRequest.of(vector, 1), buffer),
-            () -> index.search(SearchRequest.of(vector, 1).efSearch(5).nprobe(1)),
-            () -> index.searchAll(new float[] {1, 2, 3, 4}, 1),
-            () -> index.searchAll(new float[0], 1),
-            () -> index.train(new float[] {1, 2, 3, 4}));
-    List<Runnable> ofVectors =
-        List.of(() -> index.get(1), () -> index.search(SearchRequest.of(vector, 1).exact()));
-    Stream.concat(calls.stream(), subject.keepsVectors() ? ofVectors.stream() : Stream.of())
-        .forEach(LifetimeTest::requireClosed);
+        new ArrayList<>(
+            List.of(
+                () -> index.add(2, vector),
+                () -> index.addAll(new long[] {2}, vector),
+                () -> index.addAll(new long[0], new float[0]),
+                () -> index.upsert(1, vector),
+                () -> index.upsertAll(new long[] {1}, vector),
+                () -> index.upsertAll(new long[0], new float[0]),
+                () -> index.remove(1),
+                () -> index.removeAll(1, 2),
+                index::removeAll,
+                () -> index.contains(1),
+                index::ids,
+                index::size,
+                index::stats,
+                () -> index.search(vector, 1),
+                () -> index.search(request, buffer),
+                () -> index.search(request.efSearch(5).nprobe(1)),
+                () -> index.searchAll(new float[] {1, 2, 3, 4}, 1),
+                () -> index.searchAll(new float[0], 1),
+                () -> index.searchAll(request.filter(IdFilter.in(1))),
+                () -> index.searchRange(vector, 5, 1),
+                () -> index.searchRange(request.filter(prepared), 5),
+                () -> index.search(request.filter(prepared)),
+                () -> index.search(request.filter(prepared), buffer),
+                () -> index.searchAll(request.filter(prepared)),
+                () -> index.prepare(IdFilter.in(1)),
+                () -> index.prepare(prepared),
+                index::compact,
+                () -> index.train(new float[] {1, 2, 3, 4})));
+    for (IdFilter filter : Filters.ofEveryKind()) {
+      calls.add(() -> index.search(request.filter(filter)));
+      calls.add(() -> index.prepare(filter));
+    }
+    if (subject.keepsVectors()) {
+      calls.add(() -> index.get(1));
+      calls.add(() -> index.getAll(1, 2));
+      calls.add(() -> index.search(request.exact().efSearch(5).nprobe(1)));
+    }
+    calls.forEach(LifetimeTest::requireClosed);
     assertThat(index.spec().dimension()).isEqualTo(2);
   }
 
@@ -155,7 +179,7 @@ class LifetimeTest extends ConformanceTest {
       requireArithmeticOfJava("after writes");
       index.search(rows.query(), 5);
       requireArithmeticOfJava("after a search");
-      index.search(exactOrNot(SearchRequest.of(rows.query(), 5), 0));
+      index.search(exact(SearchRequest.of(rows.query(), 5)));
       requireArithmeticOfJava("after an exact search");
       index.searchAll(rows.queries(64), 5);
       requireArithmeticOfJava("after a batch of queries");
@@ -210,7 +234,7 @@ class LifetimeTest extends ConformanceTest {
     IndexSpec spec = spec(32, metric);
     VectorIndex index = subject.create(subject.onOneThread(spec));
     rows.addTo(index);
-    SearchRequest few = exactOrNot(SearchRequest.of(rows.queries(200), 10), 0);
+    SearchRequest few = exact(SearchRequest.of(rows.queries(200), 10));
     try (ExecutorService pool = Executors.newSingleThreadExecutor()) {
       long thread = pool.submit(() -> Thread.currentThread().threadId()).get();
       // The second time for the compiler, the third for us.
@@ -229,7 +253,7 @@ class LifetimeTest extends ConformanceTest {
       LongSupplier clock = byCaller ? () -> cpuNanos(thread) : System::nanoTime;
       long each = Math.max(1, byCaller ? cost : wall);
       int count = (int) Math.min(200_000, 200 * (1 + size * 300_000_000L / each));
-      SearchRequest many = exactOrNot(SearchRequest.of(rows.queries(count), 10), 0);
+      SearchRequest many = exact(SearchRequest.of(rows.queries(count), 10));
       long begin = clock.getAsLong();
       Future<List<SearchResult>> inFlight = pool.submit(() -> index.searchAll(many));
       while (clock.getAsLong() - begin < 30_000_000 && !inFlight.isDone()) {

@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 /** Calls about many ids at once. */
 class ManyRowsTest extends ConformanceTest {
   private static final int DIMENSION = 5;
+  private static final int MOST_ROWS = 500_000;
 
   @Test
   @Contract("remove.all-counts")
@@ -108,9 +109,20 @@ class ManyRowsTest extends ConformanceTest {
   @Test
   @Contract("add.progress")
   void aListenerHearsHowFarABatchIsOnTheCallersThread() {
-    Rows rows = Rows.gaussian(any(Metric.L2), DIMENSION, 3000);
+    int count = 3000;
+    List<Long> heard = heardOf(count);
+    // Where adding is little more than copying, there is nothing to tell on the way.
+    while (heard.size() < 2 && subject.hasGraph()) {
+      count *= 2;
+      assertThat(count).as("rows of which nothing was heard on the way").isLessThan(MOST_ROWS);
+      heard = heardOf(count);
+    }
+  }
+
+  private List<Long> heardOf(int count) {
+    Rows rows = Rows.gaussian(any(Metric.L2), DIMENSION, count);
+    List<Long> heard = new ArrayList<>();
     try (VectorIndex index = create(DIMENSION, rows.metric())) {
-      List<Long> heard = new ArrayList<>();
       Thread caller = Thread.currentThread();
       index.addAll(
           MemorySegment.ofArray(rows.ids()),
@@ -119,12 +131,13 @@ class ManyRowsTest extends ConformanceTest {
               .progress(
                   (done, total) -> {
                     assertThat(Thread.currentThread()).isSameAs(caller);
-                    assertThat(total).isEqualTo(3000);
+                    assertThat(total).isEqualTo(count);
                     heard.add(done);
                   }));
-      assertThat(heard).isSorted().endsWith(3000L);
+      assertThat(heard).isSorted().endsWith((long) count).allMatch(done -> done >= 0);
       rows.assertUnchanged(index);
     }
+    return heard;
   }
 
   @Test

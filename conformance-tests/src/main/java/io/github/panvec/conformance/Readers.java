@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,6 +13,14 @@ import org.jspecify.annotations.Nullable;
  * one of them, fails.
  */
 final class Readers {
+  /**
+   * Names the property with how many seconds to wait for what a correct index never keeps waiting;
+   * for tests of this suite, whose faults are waited for in vain.
+   */
+  static final String PATIENCE = "panvec.conformance.patience";
+
+  private static final int PATIENCE_SECONDS = 60;
+
   private final long[] rounds;
   private boolean stopped;
   private @Nullable Throwable failure;
@@ -122,6 +131,22 @@ final class Readers {
     while (failure == null && !areAhead(before)) {
       wait();
     }
+  }
+
+  /**
+   * As {@link #awaitNextRound}, for a moment in which the index may be what keeps them waiting.
+   *
+   * @return false when it has been long enough to say so
+   */
+  synchronized boolean goOn() throws InterruptedException {
+    long[] before = rounds.clone();
+    long left = TimeUnit.SECONDS.toNanos(Integer.getInteger(PATIENCE, PATIENCE_SECONDS));
+    long end = System.nanoTime() + left;
+    while (failure == null && !areAhead(before) && left > 0) {
+      TimeUnit.NANOSECONDS.timedWait(this, left);
+      left = end - System.nanoTime();
+    }
+    return failure != null || areAhead(before);
   }
 
   /** One round may have been under way. */

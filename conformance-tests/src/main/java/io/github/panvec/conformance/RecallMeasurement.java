@@ -1,5 +1,6 @@
 package io.github.panvec.conformance;
 
+import io.github.panvec.IdFilter;
 import io.github.panvec.IndexSpec;
 import io.github.panvec.Metric;
 import io.github.panvec.SearchRequest;
@@ -9,6 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.LongPredicate;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -23,6 +25,9 @@ import java.util.stream.LongStream;
  *     {@link RecallCell#isFiltered} says so
  */
 record RecallMeasurement(Sample fresh, Sample replaced, Map<Double, Sample> filtered) {
+  /** So few that a graph is walked for half of the rows: with the default they are scanned. */
+  private static final int FILTERED_EF_SEARCH = 16;
+
   private static final int CHUNK = 1000;
 
   /** Every so many rows one is replaced by {@code upsert}, the others in chunks. */
@@ -131,31 +136,45 @@ record RecallMeasurement(Sample fresh, Sample replaced, Map<Double, Sample> filt
   private static Sample recall(
       VectorIndex index, float[][] queries, float[][] rows, float[] truth, Metric metric) {
     SearchRequest request = SearchRequest.of(TestVectors.flat(queries), RecallData.K);
-    return recall(index.searchAll(request), queries, rows, truth, metric);
+    return recall(index.searchAll(request), queries, rows, truth, metric, id -> true);
   }
 
   private static Sample filteredRecall(
       VectorIndex index, RecallData data, double share, Metric metric) {
+    IdFilter filter = data.filter(share);
     SearchRequest request =
-        SearchRequest.of(TestVectors.flat(data.queries), RecallData.K).filter(data.filter(share));
+        SearchRequest.of(TestVectors.flat(data.queries), RecallData.K)
+            .filter(filter)
+            .efSearch(FILTERED_EF_SEARCH);
     float[] truth = data.truth(metric, share);
-    return recall(index.searchAll(request), data.queries, data.rows, truth, metric);
+    return recall(index.searchAll(request), data.queries, data.rows, truth, metric, filter::test);
   }
 
   private static Sample recall(
-      List<SearchResult> results, float[][] queries, float[][] rows, float[] truth, Metric metric) {
+      List<SearchResult> results,
+      float[][] queries,
+      float[][] rows,
+      float[] truth,
+      Metric metric,
+      LongPredicate passing) {
     return Sample.of(
         IntStream.range(0, queries.length)
-            .mapToDouble(q -> recall(results.get(q), queries[q], rows, truth[q], metric))
+            .mapToDouble(q -> recall(results.get(q), queries[q], rows, truth[q], metric, passing))
             .toArray());
   }
 
   private static double recall(
-      SearchResult result, float[] query, float[][] rows, float kth, Metric metric) {
+      SearchResult result,
+      float[] query,
+      float[][] rows,
+      float kth,
+      Metric metric,
+      LongPredicate passing) {
     float[] stored = Reference.stored(metric, query);
     long found =
         LongStream.of(result.ids())
             .distinct()
+            .filter(passing)
             .filter(
                 id ->
                     Reference.distance(metric, stored, Reference.stored(metric, rows[(int) id]))

@@ -114,10 +114,11 @@ public record Report(
     /** Whether it says that this kind does not do what such a cell is about. */
     boolean isAbout(String kind, String ofMetric, String ofClaim) {
       // That a metric is refused is told of that metric.
-      return !ofClaim.equals("create.metric")
-          && (metric.isEmpty() || metric.equals(ofMetric))
-          && (claim.isEmpty() || claim.equals(ofClaim))
-          && kind.equals(backend + " " + type);
+      boolean about =
+          claim.isEmpty()
+              ? metric.equals(ofMetric) && !ofClaim.equals("create.metric")
+              : claim.equals(ofClaim) && (metric.isEmpty() || metric.equals(ofMetric));
+      return about && kind.equals(backend + " " + type);
     }
   }
 

@@ -7,6 +7,7 @@ import io.github.panvec.IdFilter;
 import io.github.panvec.Metric;
 import io.github.panvec.Panvec;
 import io.github.panvec.SearchBuffer;
+import io.github.panvec.SearchPath;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
@@ -38,6 +39,9 @@ class SearchTest extends ConformanceTest {
         assertThat(result.count()).isEqualTo(k);
         assertThat(result.ids()).doesNotHaveDuplicates();
         CodesOnlyTest.assertInOrder(result);
+        if (Conformance.WALKING && subject.capabilities().approximate()) {
+          assertThat(result.path()).isNotEqualTo(SearchPath.SCAN);
+        }
       }
     }
   }

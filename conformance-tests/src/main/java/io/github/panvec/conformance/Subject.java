@@ -115,6 +115,14 @@ public record Subject(String backend, String type, Map<String, Object> parameter
     return takes(TRAINING_ROWS);
   }
 
+  /**
+   * Whether it links each row into a graph, which takes its time, and walks that graph when it
+   * searches among many rows.
+   */
+  boolean hasGraph() {
+    return capabilities().approximate() && takes("efSearch");
+  }
+
   /** The same spec on one thread, where the backend has a say in that. */
   IndexSpec onOneThread(IndexSpec spec) {
     return takes("threads") ? spec.with("threads", 1) : spec;

@@ -5,13 +5,17 @@ import io.github.panvec.VectorIndex;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * Leaves the JVM with indexes of every kind of a backend open, while threads search, add, replace
- * and compact.
+ * and compact. None of them may fail before: a thread that has ended is in no call.
  */
 final class ExitProgram {
   private static final int DIMENSION = 16;
+
+  /** So many calls of each thread come before the exit. */
+  private static final int CALLS = 3;
 
   private ExitProgram() {}
 
@@ -20,6 +24,7 @@ final class ExitProgram {
     List<Subject> kinds =
         Subjects.all().stream().filter(kind -> kind.backend().equals(arguments[0])).toList();
     CountDownLatch running = new CountDownLatch(4 * kinds.size());
+    AtomicReference<Throwable> failure = new AtomicReference<>();
     for (Subject kind : kinds) {
       Metric metric = kind.any(Metric.L2);
       Rows rows = Rows.gaussian(metric, DIMENSION, 500);
@@ -38,10 +43,16 @@ final class ExitProgram {
         Thread thread =
             new Thread(
                 () -> {
-                  call.run();
-                  running.countDown();
-                  for (; ; ) {
-                    call.run();
+                  try {
+                    for (int i = 0; ; i++) {
+                      if (i == CALLS) {
+                        running.countDown();
+                      }
+                      call.run();
+                    }
+                  } catch (Throwable thrown) {
+                    failure.compareAndSet(null, new AssertionError("with " + kind, thrown));
+                    running.countDown();
                   }
                 });
         thread.setDaemon(true);
@@ -50,6 +61,10 @@ final class ExitProgram {
     }
     threads.forEach(Thread::start);
     running.await();
+    if (failure.get() != null) {
+      failure.get().printStackTrace();
+      System.exit(1);
+    }
     System.out.println("leaving " + threads.size() + " threads in calls");
   }
 }

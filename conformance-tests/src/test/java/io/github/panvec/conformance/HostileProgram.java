@@ -6,6 +6,7 @@ import io.github.panvec.IdFilter;
 import io.github.panvec.InvalidVectorException;
 import io.github.panvec.Metric;
 import io.github.panvec.Panvec;
+import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
@@ -13,11 +14,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.LongPredicate;
 import java.util.stream.LongStream;
 
 /**
@@ -71,6 +76,8 @@ final class HostileProgram {
     step("training", this::training);
     step("again and again", this::againAndAgain);
     if (withThreads) {
+      step("filters", this::filters);
+      step("other calls", this::otherCalls);
       step("small stack", this::smallStack);
       step("many threads", this::manyThreads);
       step("all at once", this::allAtOnce);
@@ -229,6 +236,140 @@ final class HostileProgram {
     }
   }
 
+  /** All kinds of filters, and what each lets through of the ids 0 to {@code rows - 1}. */
+  private static Map<IdFilter, LongPredicate> hostileFilters(int rows) {
+    Map<IdFilter, LongPredicate> filters = new LinkedHashMap<>();
+    for (IdFilter filter : Filters.ofEveryKind()) {
+      filters.put(filter, filter::test);
+    }
+    filters.put(IdFilter.in(), id -> false);
+    filters.put(IdFilter.notIn(), id -> true);
+    filters.put(IdFilter.in().not().not(), id -> false);
+    filters.put(IdFilter.in().or(IdFilter.in()), id -> false);
+    filters.put(IdFilter.notIn().and(IdFilter.notIn()), id -> true);
+    filters.put(IdFilter.in(-1, Long.MIN_VALUE, Long.MAX_VALUE), id -> false);
+    filters.put(IdFilter.notIn(-1, Long.MIN_VALUE, Long.MAX_VALUE), id -> true);
+    long[] more = LongStream.range(-5_000, rows + 50_000L).toArray();
+    filters.put(IdFilter.in(more), id -> true);
+    filters.put(IdFilter.notIn(more), id -> false);
+    filters.put(IdFilter.in(more).and(IdFilter.range(3, 5)), id -> id >= 3 && id <= 5);
+    filters.put(IdFilter.range(Long.MIN_VALUE, Long.MAX_VALUE), id -> true);
+    filters.put(IdFilter.range(Long.MAX_VALUE, Long.MAX_VALUE).not(), id -> true);
+    filters.put(IdFilter.bitmap(Long.MIN_VALUE, new BitSet()), id -> false);
+    filters.put(IdFilter.bitmap(Long.MAX_VALUE, new BitSet()).not(), id -> true);
+    BitSet last = new BitSet();
+    last.set(0);
+    filters.put(IdFilter.bitmap(Long.MAX_VALUE, last), id -> false);
+    last.set(rows + 100_000);
+    filters.put(IdFilter.bitmap(0, last), id -> id == 0);
+    // As deep as they may be, of lists and of what Java has to be asked about.
+    filters.put(nested(IdFilter.in(1, 2)), id -> true);
+    filters.put(nested(IdFilter.matching(id -> id == 1)), id -> true);
+    IdFilter wide = IdFilter.in(0);
+    for (int i = 1; i < 2_000; i++) {
+      wide = wide.or(i % 2 == 0 ? IdFilter.in(i) : IdFilter.range(i, i));
+    }
+    filters.put(wide, id -> id < 2_000);
+    return filters;
+  }
+
+  /** Lets all but negative ids through, and nests as deep as is allowed. */
+  private static IdFilter nested(IdFilter innermost) {
+    IdFilter filter = innermost;
+    for (int depth = 0; depth < IdFilter.MAX_DEPTH; depth++) {
+      filter =
+          depth % 2 == 0
+              ? filter.or(IdFilter.range(0, Long.MAX_VALUE))
+              : filter.and(IdFilter.range(0, 1_000_000));
+    }
+    return filter;
+  }
+
+  private void filters() throws Exception {
+    IdFilter deepest = nested(IdFilter.in(1));
+    refused(IllegalArgumentException.class, deepest::not);
+    refused(IllegalArgumentException.class, () -> IdFilter.in(1).and(deepest.or(IdFilter.in(1))));
+    refused(IllegalArgumentException.class, () -> IdFilter.range(5, 4));
+    for (int rows : new int[] {0, 1, 300}) {
+      Map<IdFilter, LongPredicate> filters = hostileFilters(rows);
+      try (VectorIndex index = create()) {
+        addAll(index, 0, gaussian(rows));
+        refused(
+            IllegalArgumentException.class, () -> index.prepare(deepest).not().and(IdFilter.in(1)));
+        for (Map.Entry<IdFilter, LongPredicate> each : filters.entrySet()) {
+          IdFilter prepared = index.prepare(each.getKey());
+          checkFilter(index, each.getKey(), each.getValue(), rows);
+          checkFilter(index, prepared, each.getValue(), rows);
+        }
+      }
+    }
+  }
+
+  private void checkFilter(VectorIndex index, IdFilter filter, LongPredicate passes, int rows)
+      throws Exception {
+    long matches = LongStream.range(0, rows).filter(passes).count();
+    SearchRequest few = SearchRequest.of(gaussian(1), 7).filter(filter);
+    check(index.search(few).count() == Math.min(7, matches), filter);
+    SearchRequest all = SearchRequest.of(gaussian(1), Integer.MAX_VALUE).filter(filter);
+    check(index.search(all).count() == matches, filter);
+    check(LongStream.of(index.search(all).ids()).allMatch(passes), filter);
+    for (SearchResult each : index.searchAll(SearchRequest.of(gaussian(3), 7).filter(filter))) {
+      check(each.count() == Math.min(7, matches), filter);
+    }
+    check(index.searchRange(all, Float.MAX_VALUE).hits().count() == matches, filter);
+    SearchBuffer buffer = SearchBuffer.allocate(DIMENSION, 7);
+    index.search(few, buffer);
+    check(buffer.count() == Math.min(7, matches), filter);
+  }
+
+  private void otherCalls() throws Exception {
+    long[] extremes = {Long.MIN_VALUE, -1, 0, Long.MAX_VALUE};
+    for (int rows : new int[] {0, 1, 300}) {
+      try (VectorIndex index = create()) {
+        addAll(index, 0, gaussian(rows));
+        check(index.ids().length == rows, index);
+        check(index.removeAll() == 0, index);
+        check(index.removeAll(-1, Long.MIN_VALUE, Long.MAX_VALUE, -1) == 0, index);
+        index.compact();
+        index.upsertAll(new long[0], new float[0]);
+        index.upsertAll(extremes, gaussian(4));
+        refused(
+            DuplicateIdException.class, () -> index.upsertAll(new long[] {7, 8, 7}, gaussian(3)));
+        refused(
+            IllegalArgumentException.class, () -> index.upsertAll(new long[] {7, 8}, gaussian(3)));
+        refused(
+            IllegalArgumentException.class, () -> index.upsertAll(new long[] {7, 8}, gaussian(1)));
+        int size = rows + (rows == 0 ? 4 : 3);
+        check(index.ids().length == size, index);
+        check(index.ids()[0] == Long.MIN_VALUE, index);
+        if (!index.capabilities().codesOnly()) {
+          check(index.getAll().isEmpty(), index);
+          check(index.getAll(Long.MIN_VALUE, 5_000, Long.MIN_VALUE).get(2).isPresent(), index);
+        }
+        for (float radius : new float[] {0, Float.MIN_VALUE, Float.MAX_VALUE, 1f / 0}) {
+          index.searchRange(gaussian(1), radius, Integer.MAX_VALUE);
+        }
+        refused(IllegalArgumentException.class, () -> index.searchRange(gaussian(1), Float.NaN, 1));
+        refused(IllegalArgumentException.class, () -> index.searchRange(gaussian(1), 1, 0));
+        if (metric != Metric.DOT) {
+          refused(IllegalArgumentException.class, () -> index.searchRange(gaussian(1), -1, 1));
+        }
+        long[] twice =
+            LongStream.concat(LongStream.of(extremes), LongStream.of(extremes)).toArray();
+        check(index.removeAll(twice) == 4, index);
+        index.compact();
+        index.compact();
+        check(index.stats().dead() == 0, index);
+        check(index.ids().length == size - 4, index);
+        index.removeAll(index.ids());
+        index.compact();
+        check(index.size() == 0 && index.search(gaussian(1), 5).count() == 0, index);
+        addAll(index, 0, gaussian(20));
+        check(index.search(gaussian(1), 50).count() == 20, index);
+      }
+    }
+  }
+
   private List<Hit> expected(float[] rows, float[] query) {
     java.util.Map<Long, float[]> byId = new java.util.TreeMap<>();
     for (int i = 0; i < rows.length / DIMENSION; i++) {
@@ -246,7 +387,7 @@ final class HostileProgram {
     }
     for (float[] sample : List.of(filled(400, 1), twoPlaces, huge, gaussian(400))) {
       try (VectorIndex index = create()) {
-        if (learns()) {
+        if (kind.learns()) {
           refused(IllegalArgumentException.class, () -> index.train(new float[0]));
           refused(IllegalArgumentException.class, () -> index.train(new float[DIMENSION - 1]));
           float[] bad = gaussian(400);
@@ -254,16 +395,12 @@ final class HostileProgram {
           refused(InvalidVectorException.class, () -> index.train(bad));
         }
         addAll(index, 0, gaussian(10));
-        check(index.train(sample) == learns(), index);
+        check(index.train(sample) == kind.learns(), index);
         check(!index.train(sample), index);
         addAll(index, 10, gaussian(500));
         check(index.search(gaussian(1), 20).count() == 20, index);
       }
     }
-  }
-
-  private boolean learns() {
-    return kind.learns();
   }
 
   private static boolean waitsForTraining(Subject kind) {
@@ -389,8 +526,8 @@ final class HostileProgram {
     try (VectorIndex index = create()) {
       addAll(index, 0, gaussian(10));
       float[] queries = gaussian(64);
-      Thread[] threads = new Thread[6];
-      for (int t = 0; t < 6; t++) {
+      Thread[] threads = new Thread[8];
+      for (int t = 0; t < threads.length; t++) {
         int self = t;
         Random own = new Random(TestVectors.seed() + t);
         threads[t] =
@@ -408,6 +545,12 @@ final class HostileProgram {
                           case 3 ->
                               index.upsert(own.nextInt(10), TestVectors.gaussian(own, DIMENSION));
                           case 4 -> check(index.searchAll(queries, 5).size() == 64, index);
+                          case 5 -> index.compact();
+                          case 6 -> {
+                            index.upsertAll(
+                                new long[] {3, 4}, TestVectors.gaussian(own, 2 * DIMENSION));
+                            check(index.ids().length >= 10, index);
+                          }
                           default ->
                               check(
                                   index.search(TestVectors.gaussian(own, DIMENSION), 10).count()
@@ -427,7 +570,6 @@ final class HostileProgram {
     for (int round = 0; round < 4; round++) {
       VectorIndex index = create();
       addAll(index, 0, gaussian(round == 0 ? 0 : 400));
-      CountDownLatch running = new CountDownLatch(6);
       float[] query = gaussian(1);
       float[] sample = gaussian(400);
       List<Step> calls =
@@ -436,6 +578,14 @@ final class HostileProgram {
               () -> index.searchAll(sample, 5),
               () -> index.search(SearchRequest.of(query, 300).nprobe(1)),
               () -> index.upsert(7, query),
+              () -> index.upsertAll(new long[] {7, 8}, Arrays.copyOf(sample, 2 * DIMENSION)),
+              () -> index.removeAll(7, 8, 9),
+              index::ids,
+              () -> index.searchRange(query, 1, 5),
+              () ->
+                  index.search(SearchRequest.of(query, 5).filter(IdFilter.matching(id -> id > 3))),
+              () -> index.prepare(IdFilter.range(0, 100)),
+              index::compact,
               () -> index.train(sample),
               new Step() {
                 private long next = 10_000;
@@ -450,8 +600,9 @@ final class HostileProgram {
                   next += 400;
                 }
               });
-      Thread[] threads = new Thread[7];
-      for (int t = 0; t < 6; t++) {
+      CountDownLatch running = new CountDownLatch(calls.size());
+      Thread[] threads = new Thread[calls.size() + 1];
+      for (int t = 0; t < calls.size(); t++) {
         Step call = calls.get(t);
         threads[t] =
             new Thread(
@@ -467,7 +618,7 @@ final class HostileProgram {
                       }
                     }));
       }
-      threads[6] =
+      threads[calls.size()] =
           new Thread(
               noFailure(
                   () -> {

@@ -19,7 +19,7 @@ import java.util.function.LongSupplier;
  *
  * @param name of what is counted
  * @param used counts it
- * @param bytesPerIndex what the JVM's own share may add to each of a thousand indexes
+ * @param bytesPerIndex what the JVM's own share may add to each of some hundred indexes
  * @param bytesPerSearch and to each of a hundred thousand searches
  */
 record NativeMemory(String name, LongSupplier used, double bytesPerIndex, double bytesPerSearch) {

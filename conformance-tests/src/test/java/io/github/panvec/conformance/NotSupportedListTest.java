@@ -48,7 +48,7 @@ class NotSupportedListTest {
     assertThat(entries.get(0).reason()).isEqualTo("no | order");
     assertThat(entries.get(1).metrics()).isEmpty();
     assertThat(entries.get(1).claims())
-        .isEqualTo(Set.of("get.bit-for-bit", "get.empty-when-not-live", "ids.all"));
+        .isEqualTo(Set.of("get.bit-for-bit", "get.empty-when-not-live", "get.many", "ids.all"));
   }
 
   @Test

@@ -1,6 +1,7 @@
 package io.github.panvec.conformance;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.panvec.Metric;
@@ -14,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -31,6 +33,9 @@ class ResourceTest extends ConformanceTest {
 
   /** Threads that it may start of its own accord, apart from its compiler's and collector's. */
   private static final int OF_THE_JVM = 2;
+
+  /** How often each of them makes its call. */
+  private static final int ROUNDS = 2;
 
   @Test
   @Contract("search.buffer-no-garbage")
@@ -86,6 +91,43 @@ class ResourceTest extends ConformanceTest {
     }
   }
 
+  /** How often threads have been counted. */
+  private static final AtomicLong COUNTS = new AtomicLong();
+
+  /** Whether what calls start is counted at all. */
+  @Test
+  @Contract("threads.bounded")
+  void threadsThatCallsStartAreNoticed() throws Exception {
+    assumeTrue(Files.isDirectory(TASKS), "threads are counted in /proc");
+    int callers = 10;
+    CyclicBarrier allStarted = new CyclicBarrier(callers);
+    Runnable untilCounted =
+        () -> {
+          try {
+            allStarted.await();
+          } catch (InterruptedException | BrokenBarrierException failed) {
+            throw new AssertionError(failed);
+          }
+          // The second count from here on began when all of them were there.
+          long before = COUNTS.get();
+          while (COUNTS.get() < before + 2) {
+            Thread.yield();
+          }
+        };
+    Readers.Step startsOne =
+        () -> {
+          Thread helper = new Thread(untilCounted);
+          helper.start();
+          helper.join();
+        };
+    try (ExecutorService pool = Executors.newFixedThreadPool(callers)) {
+      assertThatThrownBy(() -> requireThreads(0, pool, Collections.nCopies(callers, startsOne)))
+          .isInstanceOf(AssertionError.class)
+          .hasMessageContaining("threads that were started");
+      requireThreads(callers, pool, Collections.nCopies(callers, startsOne));
+    }
+  }
+
   /**
    * Runs calls together, over and over, and counts threads meanwhile and afterwards.
    *
@@ -97,7 +139,11 @@ class ResourceTest extends ConformanceTest {
     AtomicLong before = new AtomicLong();
     AtomicLong most = new AtomicLong();
     List<Future<?>> callers = new ArrayList<>();
-    Readers.Step count = () -> most.accumulateAndGet(threads(), Math::max);
+    Readers.Step count =
+        () -> {
+          most.accumulateAndGet(threads(), Math::max);
+          COUNTS.incrementAndGet();
+        };
     Readers.whileRunning(
         1,
         count,
@@ -110,7 +156,7 @@ class ResourceTest extends ConformanceTest {
                         before.set(threads());
                       }
                       together.await();
-                      for (int i = 0; i < 5; i++) {
+                      for (int i = 0; i < ROUNDS; i++) {
                         call.run();
                       }
                       return null;

@@ -11,8 +11,12 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Nothing that Java can call ends the process. */
+/**
+ * Nothing that Java can call ends the process: with searches that scan or walk as costs less, and
+ * that always walk.
+ */
 class SurvivalTest {
+  private static final String ALWAYS_WALK = "-Dpanvec.engine.alwaysWalk=true";
 
   static Stream<String> backends() {
     return Panvec.backends().stream().map(VectorBackend::name);
@@ -22,9 +26,12 @@ class SurvivalTest {
   @ParameterizedTest
   @MethodSource("backends")
   void hostileCallsAreAnsweredOrRefused(String backend, @TempDir Path folder) throws Exception {
-    List<String> options = List.of("-Xmx1g", "-XX:+UseSerialGC");
-    assertThat(ChildJvm.run(folder, List.of(), options, HostileProgram.class, backend))
-        .endsWith("survived");
+    for (String walks : List.of("-Dpanvec.engine.alwaysWalk=false", ALWAYS_WALK)) {
+      List<String> options = List.of("-Xmx1g", "-XX:+UseSerialGC", walks);
+      assertThat(ChildJvm.run(folder, List.of(), options, HostileProgram.class, backend))
+          .as(walks)
+          .endsWith("survived");
+    }
   }
 
   @Contract("jvm.survives")
@@ -32,9 +39,9 @@ class SurvivalTest {
   @MethodSource("backends")
   void theProcessEndsInOrderWithIndexesOpenAndInUse(String backend, @TempDir Path folder)
       throws Exception {
-    for (int round = 0; round < 3; round++) {
-      assertThat(ChildJvm.run(folder, List.of(), List.of(), ExitProgram.class, backend))
-          .contains("threads in calls");
+    for (List<String> options : List.of(List.<String>of(), List.of(ALWAYS_WALK))) {
+      assertThat(ChildJvm.run(folder, List.of(), options, ExitProgram.class, backend))
+          .matches("leaving \\d+ threads in calls");
     }
   }
 }

@@ -61,8 +61,12 @@ final class BruteForceIndex implements VectorIndex {
   }
 
   @Override
-  public Optional<float[]> get(long id) {
-    return locked(1, () -> Optional.ofNullable(rows.get(id)).map(float[]::clone));
+  public List<Optional<float[]>> getAll(long... ids) {
+    return locked(1, () -> Arrays.stream(ids).mapToObj(rows::get).map(this::copy).toList());
+  }
+
+  private Optional<float[]> copy(float[] row) {
+    return Optional.ofNullable(row).map(float[]::clone);
   }
 
   @Override
@@ -78,6 +82,7 @@ final class BruteForceIndex implements VectorIndex {
   @Override
   public boolean train(MemorySegment sample, WriteOptions options) {
     Vectors.countRows("sample", sample, spec.dimension());
+    options.limits().check("the training");
     return locked(1, () -> false);
   }
 
@@ -159,6 +164,7 @@ final class BruteForceIndex implements VectorIndex {
     float[] vector = read("query", request.query(), q, query.get());
     buffer.setCount(0);
     for (Map.Entry<Long, float[]> row : rows.entrySet()) {
+      request.limits().check("the search"); // A filter may take its time.
       if (request.idFilter() == null || request.idFilter().test(row.getKey())) {
         buffer.insert(row.getKey(), distance(vector, row.getValue()), request.k());
       }

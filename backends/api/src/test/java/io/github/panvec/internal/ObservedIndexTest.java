@@ -210,12 +210,17 @@ class ObservedIndexTest {
       observed.search(request, buffer);
     }
     // Few enough that nothing is compiled: a compiler that removes allocations would hide them.
+    // What
+    // the JVM makes once, for example when it links a call, is in one round and not in the others.
     int searches = 50;
-    long before = threads.getCurrentThreadAllocatedBytes();
-    for (int i = 0; i < searches; i++) {
-      observed.search(request, buffer);
+    long least = Long.MAX_VALUE;
+    for (int round = 0; round < 4; round++) {
+      long before = threads.getCurrentThreadAllocatedBytes();
+      for (int i = 0; i < searches; i++) {
+        observed.search(request, buffer);
+      }
+      least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
     }
-    long allocated = threads.getCurrentThreadAllocatedBytes() - before;
-    assertThat(allocated / searches).as("bytes per search").isZero();
+    assertThat(least / searches).as("bytes per search").isZero();
   }
 }

@@ -64,6 +64,9 @@ final class Generation {
   /** How many slots are linked, published or not. */
   private long nextSlot;
 
+  /** Slots from here on have never had an id. */
+  private int firstNameless;
+
   private volatile long capacity;
 
   /**
@@ -179,6 +182,7 @@ final class Generation {
     for (int i = 0; i < batch.length; i++) {
       int replaced = before == null ? -1 : map.find(batch[i], before);
       ids.set(first + i, batch[i]);
+      firstNameless = first + i + 1;
       map.put(batch[i], first + i, replaced, olderInUse);
     }
   }
@@ -194,7 +198,9 @@ final class Generation {
     int[] dead = Arrays.copyOf(replaced, replaced.length + failed);
     for (int i = 0; i < failed; i++) {
       int slot = (int) before.slotCount() + i;
-      ids.set(slot, id);
+      if (slot >= firstNameless) {
+        ids.set(slot, id);
+      }
       dead[replaced.length + i] = slot;
     }
     return dead;

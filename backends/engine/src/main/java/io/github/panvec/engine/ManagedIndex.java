@@ -1,20 +1,22 @@
 package io.github.panvec.engine;
 
 import io.github.panvec.Cancellation;
+import io.github.panvec.CancelledException;
 import io.github.panvec.Capabilities;
+import io.github.panvec.DeadlineExceededException;
 import io.github.panvec.IdFilter;
 import io.github.panvec.IndexSpec;
 import io.github.panvec.IndexStats;
 import io.github.panvec.InvalidVectorException;
 import io.github.panvec.Limits;
 import io.github.panvec.Parameter;
+import io.github.panvec.ProgressListener;
 import io.github.panvec.RangeResult;
 import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchPath;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
-import io.github.panvec.VectorIndexException;
 import io.github.panvec.WriteOptions;
 import io.github.panvec.spi.BackgroundWork;
 import io.github.panvec.spi.HitSegments;
@@ -66,6 +68,9 @@ public final class ManagedIndex implements VectorIndex {
   /** How many rows it copies while writers wait. */
   private static final long LAST_ROWS = 64;
 
+  /** How often it goes back to copying beside writers. */
+  private static final int CATCH_UPS = 8;
+
   /** A range search asks for so many of the nearest first, and then for more. */
   private static final int FIRST_RANGE = 1024;
 
@@ -82,6 +87,7 @@ public final class ManagedIndex implements VectorIndex {
   private final long compactAt;
   private final long rowBytes;
   private final Object owner = new Object();
+  private final Guests guests = new Guests();
   private final ReentrantLock writer = new ReentrantLock(true);
   private final ReentrantLock compacting = new ReentrantLock(true);
 
@@ -147,6 +153,7 @@ public final class ManagedIndex implements VectorIndex {
 
   /** The current version, held until {@link #release}. */
   private Version retain() {
+    guests.refuseReads();
     while (true) {
       Version version = generation.versions().retain();
       if (version != null) {
@@ -271,7 +278,7 @@ public final class ManagedIndex implements VectorIndex {
     long[] batch = ids.toArray(LONG);
     lockWriter(options.limits());
     try {
-      generation.write(batch, vectors, replace, options);
+      generation.write(batch, vectors, replace, hosting(options));
     } finally {
       unlockWriter();
     }
@@ -293,18 +300,34 @@ public final class ManagedIndex implements VectorIndex {
     long count = Vectors.countRows("sample", sample, spec.dimension());
     lockWriter(options.limits());
     try {
-      return generation.train(sample, count, options);
+      return generation.train(sample, count, hosting(options));
     } finally {
       unlockWriter();
     }
   }
 
+  /** The same options, with a listener that may not write. */
+  private WriteOptions hosting(WriteOptions options) {
+    ProgressListener listener = options.listener();
+    if (listener == null) {
+      return options;
+    }
+    return options.progress(
+        (done, total) ->
+            guests.host(
+                Guests.Guest.LISTENER,
+                () -> {
+                  listener.progress(done, total);
+                  return null;
+                }));
+  }
+
   private void lockWriter(Limits limits) {
+    guests.refuseAll();
     Waiting.lock(writer, limits, "the build");
-    if (closing || writer.getHoldCount() > 1) {
+    if (closing) {
       writer.unlock();
-      throw new IllegalStateException(
-          closing ? "the index is closed" : "a progress listener must not write to the index");
+      throw new IllegalStateException("the index is closed");
     }
   }
 
@@ -321,12 +344,10 @@ public final class ManagedIndex implements VectorIndex {
   @Override
   public void compact(WriteOptions options) {
     Objects.requireNonNull(options, "options");
-    if (writer.isHeldByCurrentThread()) {
-      throw new IllegalStateException("a progress listener must not compact the index");
-    }
+    guests.refuseAll();
     Waiting.lock(compacting, options.limits(), "the compaction");
     try {
-      replaceGeneration(workers.threads(), options);
+      replaceGeneration(workers.threads(), hosting(options));
     } finally {
       compacting.unlock();
     }
@@ -392,12 +413,19 @@ public final class ManagedIndex implements VectorIndex {
     }
     boolean done = false;
     try (compaction) {
-      while (compaction.behind() > COPY_ROWS) {
-        compaction.step(COPY_ROWS, limits);
-        compaction.report(options);
+      // Whoever writes a large batch behind its back gets it copied while others may write, too:
+      // but
+      // not for ever.
+      for (int round = 0; !done && round < CATCH_UPS && !isOutdated(compaction); round++) {
+        while (compaction.behind() > COPY_ROWS) {
+          compaction.step(COPY_ROWS, limits);
+          compaction.report(options);
+        }
+        done = finish(compaction, limits, round == CATCH_UPS - 1);
       }
-      done = finish(compaction, limits);
-    } catch (VectorIndexException failure) {
+    } catch (CancelledException | DeadlineExceededException ended) {
+      throw ended;
+    } catch (RuntimeException failure) {
       // An index that was trained meanwhile may have codes where the copy wants rows.
       if (!isOutdated(compaction)) {
         throw failure;
@@ -450,14 +478,17 @@ public final class ManagedIndex implements VectorIndex {
 
   /**
    * Copies the last rows and puts the copy in the place of the old generation; false when it is
-   * outdated. Writers get their turns in between, and however fast they are, it copies more.
+   * outdated, or too far behind to do that while writers wait. Writers get their turns in between,
+   * and however fast they are, it copies more.
+   *
+   * @param atAnyPrice however far it is behind
    */
-  private boolean finish(Compaction compaction, Limits limits) {
+  private boolean finish(Compaction compaction, Limits limits, boolean atAnyPrice) {
     long left = compaction.behind();
     while (true) {
       Waiting.lock(writer, limits, "the compaction");
       try {
-        if (compaction.isOutdated()) {
+        if (compaction.isOutdated() || compaction.behind() > COPY_ROWS && !atAnyPrice) {
           return false;
         }
         long written = compaction.behind() - left;
@@ -575,8 +606,12 @@ public final class ManagedIndex implements VectorIndex {
     PreparedFilter prepared = new PreparedFilter(source, owner);
     Version version = retain();
     try (Arena scratch = Arena.ofConfined()) {
-      prepared.resolve(version, scratch, Limits.NONE);
-      return prepared;
+      return guests.host(
+          Guests.Guest.PREDICATE,
+          () -> {
+            prepared.resolve(version, scratch, Limits.NONE);
+            return prepared;
+          });
     } finally {
       release(version);
     }
@@ -613,9 +648,13 @@ public final class ManagedIndex implements VectorIndex {
     return (int) Math.max(1, Math.min(request.k(), version.liveCount()));
   }
 
-  private static @Nullable SlotFilter resolve(SearchRequest request, Version version, Arena arena) {
+  private @Nullable SlotFilter resolve(SearchRequest request, Version version, Arena arena) {
     IdFilter filter = request.idFilter();
-    return filter == null ? null : SlotFilter.resolve(filter, version, arena, request.limits());
+    return filter == null
+        ? null
+        : guests.host(
+            Guests.Guest.PREDICATE,
+            () -> SlotFilter.resolve(filter, version, arena, request.limits()));
   }
 
   private MemorySegment readable(MemorySegment query, Arena scratch) {
@@ -684,9 +723,7 @@ public final class ManagedIndex implements VectorIndex {
 
   @Override
   public void close() {
-    if (writer.isHeldByCurrentThread()) {
-      throw new IllegalStateException("a progress listener must not close the index");
-    }
+    guests.refuseAll();
     closing = true;
     cancelBackground();
     compacting.lock();

@@ -4,6 +4,7 @@ import io.github.panvec.IdFilter;
 import io.github.panvec.Limits;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,9 +15,11 @@ import org.jspecify.annotations.Nullable;
  * its searches, so that one bitmap serves all versions.
  */
 final class PreparedFilter implements IdFilter.Prepared {
-  private static final int ROWS_PER_LOOK = 4096;
-
   private final IdFilter source;
+  private final int rowsPerLook;
+
+  /** Held while ids are tested. */
+  private final ReentrantLock testing = new ReentrantLock();
 
   /** Not the index itself, which a filter is not to keep alive. */
   private final Object owner;
@@ -42,6 +45,7 @@ final class PreparedFilter implements IdFilter.Prepared {
    */
   PreparedFilter(IdFilter source, Object owner) {
     this.source = source;
+    this.rowsPerLook = SlotFilter.rowsPerLook(source);
     this.owner = owner;
   }
 
@@ -65,45 +69,59 @@ final class PreparedFilter implements IdFilter.Prepared {
     return SlotFilter.of(known.bitmap, count(known, version), version, arena);
   }
 
-  private synchronized Answers extended(Version version, Limits limits) {
-    long generation = version.home().number();
-    Answers known = answers;
-    boolean current = known != null && known.generation == generation;
-    if (current && known.slotCount >= version.slotCount()) {
-      return known;
+  private Answers extended(Version version, Limits limits) {
+    Waiting.lock(testing, limits, "the search");
+    try {
+      long generation = version.home().number();
+      Answers known = answers;
+      if (known != null && known.generation > generation) {
+        // A search that began before a compaction and comes late: it gets answers of its own.
+        return tested(null, version, limits, false);
+      }
+      if (known != null && known.generation < generation) {
+        known = null;
+      }
+      return known != null && known.slotCount >= version.slotCount()
+          ? known
+          : tested(known, version, limits, true);
+    } finally {
+      testing.unlock();
     }
-    if (known != null && known.generation > generation) {
-      // A search that began before a compaction and comes late: it gets answers of its own.
-      return evaluated(null, version, limits);
-    }
-    answers = evaluated(current ? known : null, version, limits);
-    return answers;
   }
 
-  private Answers evaluated(@Nullable Answers known, Version version, Limits limits) {
-    long from = known == null ? 0 : known.slotCount;
-    long words = (version.slotCount() + 63) >>> 6;
-    MemorySegment bitmap;
-    if (known != null && known.bitmap.byteSize() >= words * Long.BYTES) {
-      bitmap = known.bitmap;
-    } else {
-      // Searches may be reading the old one, which goes when nobody does.
-      bitmap = SlotFilter.allocateBitmap(Math.max(1, words + words / 2) * 64, Arena.ofAuto());
-      if (known != null) {
-        bitmap.copyFrom(known.bitmap);
-      }
-    }
+  private Answers tested(@Nullable Answers known, Version version, Limits limits, boolean keep) {
+    long generation = version.home().number();
+    MemorySegment bitmap = room(known, version.slotCount());
     SlotIds ids = version.home().ids();
-    for (long slot = from; slot < version.slotCount(); slot++) {
-      if (slot % ROWS_PER_LOOK == 0) {
-        limits.check("the search");
+    long slot = known == null ? 0 : known.slotCount;
+    try {
+      for (; slot < version.slotCount(); slot++) {
+        if (slot % rowsPerLook == 0) {
+          limits.check("the search");
+        }
+        // Dead ones too: a search that holds an older version may still see them.
+        if (source.test(ids.get(slot))) {
+          SlotFilter.setBit(bitmap, slot);
+        }
       }
-      // Dead ones too: a search that holds an older version may still see them.
-      if (source.test(ids.get(slot))) {
-        SlotFilter.setBit(bitmap, slot);
+    } finally {
+      // What is known when a limit or the predicate ends it is not asked about again.
+      if (keep) {
+        answers = new Answers(generation, bitmap, slot);
       }
     }
-    return new Answers(version.home().number(), bitmap, version.slotCount());
+    return new Answers(generation, bitmap, slot);
+  }
+
+  private static MemorySegment room(@Nullable Answers known, long slotCount) {
+    long words = (slotCount + 63) >>> 6;
+    if (known != null && known.bitmap.byteSize() >= words * Long.BYTES) {
+      return known.bitmap;
+    }
+    // Searches may be reading the old one, which goes when nobody does.
+    MemorySegment bitmap =
+        SlotFilter.allocateBitmap(Math.max(1, words + words / 2) * 64, Arena.ofAuto());
+    return known == null ? bitmap : bitmap.copyFrom(known.bitmap);
   }
 
   private long count(Answers known, Version version) {

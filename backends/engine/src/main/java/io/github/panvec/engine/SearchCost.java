@@ -1,11 +1,16 @@
 package io.github.panvec.engine;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * What an engine's own search costs, counted in float32 rows of an exact scan in the same time: the
  * model behind {@link SlotIndex#searchCost}, with figures from measurement
  * (docs/adr/0016-filter-paths.md).
  */
 public final class SearchCost {
+  /** Without a filter, all of it: the kind of index that was chosen answers, but for few rows. */
+  private static final double ROWS_UNFILTERED = 20;
+
   /** A candidate that a walk over a graph keeps: its neighbours are that many rows to read. */
   private static final double ROWS_PER_CANDIDATE = 14;
 
@@ -14,6 +19,9 @@ public final class SearchCost {
 
   /** Rows with fewer components are not scanned quicker. */
   private static final int LEAST_COMPONENTS = 64;
+
+  /** Codes that no filter is asked about, and lists of them. */
+  private static final Codes UNFILTERED = new Codes(0.5, 0.05, 0);
 
   /** An inverted list whose centroid is compared with the query. */
   private static final double ROWS_PER_LIST = 3;
@@ -35,25 +43,36 @@ public final class SearchCost {
    *
    * @param kept how many candidates it keeps: max(efSearch, k)
    */
-  public static double ofGraph(int dimension, long kept, long candidates, long slotCount) {
+  public static double ofGraph(
+      int dimension, long kept, boolean filtered, long candidates, long slotCount) {
     double share = Math.max(candidates, 1) / (double) Math.max(slotCount, 1);
     double each =
-        ROWS_PER_CANDIDATE + COMPONENTS_PER_CANDIDATE / Math.max(dimension, LEAST_COMPONENTS);
+        filtered
+            ? ROWS_PER_CANDIDATE + COMPONENTS_PER_CANDIDATE / Math.max(dimension, LEAST_COMPONENTS)
+            : ROWS_UNFILTERED;
     return each * kept / share;
   }
 
   /**
    * A look into some of the inverted lists, or through all codes as if they were one list.
    *
+   * @param filtered what codes cost with a filter; null without one
    * @param lists how many lists there are, at least 1
    * @param probed how many are looked into
    * @param ranked how many candidates are ranked again by their rows
    */
   public static double ofLists(
-      Codes codes, long lists, long probed, long candidates, long slotCount, long ranked) {
+      @Nullable Codes filtered,
+      long lists,
+      long probed,
+      long candidates,
+      long slotCount,
+      long ranked) {
+    Codes codes = filtered == null ? UNFILTERED : filtered;
+    double perList = filtered == null ? 1 : ROWS_PER_LIST;
     double part = Math.min(1, probed / (double) lists);
     double refused = codes.perRefused * (slotCount - candidates);
-    return (lists > 1 ? ROWS_PER_LIST * lists : 0)
+    return (lists > 1 ? perList * lists : 0)
         + codes.perProbe * probed
         + part * (codes.perCode * candidates + refused)
         + Math.min(ranked, candidates);

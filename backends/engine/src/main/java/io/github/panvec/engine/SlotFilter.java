@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * bitmap by slot otherwise. Its native memory lives as long as the arena it was resolved with.
  */
 final class SlotFilter {
-  /** Looking at the clock costs as much as some rows. */
+  /** Looking at the clock costs as much as some rows, but for a predicate no more than one. */
   private static final int ROWS_PER_LOOK = 4096;
 
   private final long slotCount;
@@ -64,6 +64,38 @@ final class SlotFilter {
     return ofSlots(filter, version, arena, limits);
   }
 
+  /** How many ids to test between two looks at the limits. */
+  static int rowsPerLook(IdFilter filter) {
+    return asksCaller(filter) ? 1 : ROWS_PER_LOOK;
+  }
+
+  /** Whether there is a predicate in it, which takes as long as it pleases. */
+  private static boolean asksCaller(IdFilter filter) {
+    // Loops instead of streams: a deep filter is to need little of the stack.
+    if (filter instanceof IdFilter.And and) {
+      return anyAsksCaller(and.parts());
+    }
+    if (filter instanceof IdFilter.Or or) {
+      return anyAsksCaller(or.parts());
+    }
+    if (filter instanceof IdFilter.Not not) {
+      return asksCaller(not.refused());
+    }
+    if (filter instanceof IdFilter.Prepared prepared) {
+      return asksCaller(prepared.source());
+    }
+    return filter instanceof IdFilter.Matching;
+  }
+
+  private static boolean anyAsksCaller(List<IdFilter> parts) {
+    for (IdFilter part : parts) {
+      if (asksCaller(part)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   private static IdFilter.@Nullable In fewestIds(IdFilter.And and) {
     IdFilter.In fewest = null;
     for (IdFilter part : and.parts()) {
@@ -79,8 +111,9 @@ final class SlotFilter {
       IdFilter.In in, List<IdFilter> others, Version version, Arena arena, Limits limits) {
     MemorySegment list = arena.allocate(ValueLayout.JAVA_INT, Math.max(1, in.count()));
     long count = 0;
+    int perLook = anyAsksCaller(others) ? 1 : ROWS_PER_LOOK;
     for (int rank = 0; rank < in.count(); rank++) {
-      if (rank % ROWS_PER_LOOK == 0) {
+      if (rank % perLook == 0) {
         limits.check("the search");
       }
       long id = in.id(rank);
@@ -96,8 +129,9 @@ final class SlotFilter {
     MemorySegment bitmap = allocateBitmap(version.slotCount(), arena);
     SlotIds ids = version.home().ids();
     long count = 0;
+    int perLook = rowsPerLook(filter);
     for (long slot = 0; slot < version.slotCount(); slot++) {
-      if (slot % ROWS_PER_LOOK == 0) {
+      if (slot % perLook == 0) {
         limits.check("the search");
       }
       if (version.isLive(slot) && filter.test(ids.get(slot))) {

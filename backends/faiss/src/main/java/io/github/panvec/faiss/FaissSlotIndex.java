@@ -299,14 +299,16 @@ final class FaissSlotIndex extends NativeSlotIndex {
   @Override
   public double searchCost(long candidates, long slotCount, int k, SearchRequest request) {
     FaissType type = parameters.type();
+    boolean filtered = request.idFilter() != null;
     int kept = Math.max(request.efSearchOr(parameters.efSearch()), k);
     if (type.isGraph()) {
-      return SearchCost.ofGraph(dimension(), kept, candidates, slotCount);
+      return SearchCost.ofGraph(dimension(), kept, filtered, candidates, slotCount);
     }
     int lists = Math.max(1, panvec_faiss_nlist(handle()));
     int probed = type.hasLists() ? request.nprobeOr(parameters.nprobe(lists)) : 1;
     long ranked = (long) k * request.refineFactorOr(parameters.refineFactor());
-    return SearchCost.ofLists(type.codes(), lists, probed, candidates, slotCount, ranked);
+    return SearchCost.ofLists(
+        filtered ? type.codes() : null, lists, probed, candidates, slotCount, ranked);
   }
 
   @Override

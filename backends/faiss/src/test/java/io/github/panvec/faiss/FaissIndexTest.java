@@ -12,6 +12,8 @@ import io.github.panvec.Panvec;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
+import io.github.panvec.WriteOptions;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
@@ -19,9 +21,12 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -346,7 +351,7 @@ class FaissIndexTest {
     }
     try (VectorIndex index = Panvec.create(spec)) {
       add(index, 0, gaussian(6000, 1));
-      SearchRequest queries = queries(10).efSearch(600);
+      SearchRequest queries = queries(10).efSearch(250);
       double one = recall(index, queries.refineFactor(1));
       double many = recall(index, queries.refineFactor(60));
       assertThat(one).isLessThan(1);
@@ -464,6 +469,64 @@ class FaissIndexTest {
       lists.train(gaussian(400, 1));
       Map<String, Object> details = lists.stats().details();
       assertThat(details).containsEntry("trained", true).containsEntry("codeBytes", 6);
+    }
+  }
+
+  static Stream<FaissType> typesThatMayDropTheirVectors() {
+    return Stream.of(FaissType.IVF_SQ8, FaissType.SQ8, FaissType.PQ);
+  }
+
+  /** Its copy has taken rows, and finds codes. */
+  @ParameterizedTest
+  @MethodSource("typesThatMayDropTheirVectors")
+  void aCompactionDuringWhichTheVectorsGoBeginsAnewAndEndsWell(FaissType type) throws Exception {
+    IndexSpec spec = spec(type).with("keepVectors", "false").with("trainingRows", 100_000);
+    if (type.hasLists()) {
+      spec = spec.with("nlist", 10).with("nprobe", 10);
+    }
+    float[] rows = gaussian(10_000, 1);
+    float[] sample = gaussian(1_000, 2);
+    long[] gone = LongStream.range(0, 10_000).filter(id -> id % 7 == 0).toArray();
+    SearchRequest queries = queries(30);
+    try (VectorIndex index = Panvec.create(spec);
+        VectorIndex notCompacted = Panvec.create(spec);
+        ExecutorService pool = Executors.newSingleThreadExecutor()) {
+      for (VectorIndex each : List.of(index, notCompacted)) {
+        add(each, 0, rows);
+        each.removeAll(gone);
+      }
+      notCompacted.train(sample);
+      List<Future<Boolean>> trained = new ArrayList<>();
+      index.compact(
+          WriteOptions.defaults()
+              .progress(
+                  (done, total) -> {
+                    if (trained.isEmpty()) {
+                      assertThat(done).isLessThan(total);
+                      // The listener may not write: another thread does, while this one waits.
+                      trained.add(pool.submit(() -> index.train(sample)));
+                      get(trained.get(0));
+                    }
+                  }));
+      assertThat(trained).hasSize(1);
+      assertThat(get(trained.get(0))).isTrue();
+      assertThat(isTrained(index)).isTrue();
+      assertThat(index.stats().dead()).isZero();
+      assertThat(index.ids()).isEqualTo(notCompacted.ids());
+      assertThat(hits(index, queries)).isEqualTo(hits(notCompacted, queries));
+      add(index, 20_000, gaussian(100, 3));
+      assertThat(index.size()).isEqualTo(notCompacted.size() + 100);
+      index.remove(20_000);
+      index.compact();
+      assertThat(index.stats().dead()).isZero();
+    }
+  }
+
+  private static boolean get(Future<Boolean> future) {
+    try {
+      return future.get(60, TimeUnit.SECONDS);
+    } catch (InterruptedException | ExecutionException | TimeoutException failed) {
+      throw new AssertionError(failed);
     }
   }
 }

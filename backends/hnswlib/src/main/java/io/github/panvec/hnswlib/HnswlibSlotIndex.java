@@ -169,8 +169,9 @@ final class HnswlibSlotIndex extends NativeSlotIndex {
 
   @Override
   public double searchCost(long candidates, long slotCount, int k, SearchRequest request) {
+    boolean filtered = request.idFilter() != null;
     int kept = Math.max(request.efSearchOr(efSearch), k);
-    return SearchCost.ofGraph(dimension(), kept, candidates, slotCount);
+    return SearchCost.ofGraph(dimension(), kept, filtered, candidates, slotCount);
   }
 
   @Override

@@ -34,7 +34,6 @@ record NativeFilter(MemorySegment steps, long count) {
     if (filter == null) {
       return false;
     }
-    // Loops instead of streams, here and below: a deep filter shall not need a deep stack.
     for (IdFilter part : parts(filter)) {
       if (needsJava(part)) {
         return true;

@@ -11,12 +11,15 @@ import org.jspecify.annotations.Nullable;
  * hundredth of the cost of the search, because any process may have changed the rows.
  */
 final class PreparedFilter implements IdFilter.Prepared {
-  private final SqliteVecIndex index;
+  private final Object index;
   private final IdFilter source;
   private final @Nullable Verdicts verdicts;
   private final NativeFilter copy;
 
-  PreparedFilter(SqliteVecIndex index, IdFilter source) {
+  /**
+   * @param index stands for the index, which a filter is not to keep alive
+   */
+  PreparedFilter(Object index, IdFilter source) {
     this.index = index;
     this.source = source;
     if (NativeFilter.needsJava(source)) {
@@ -28,7 +31,7 @@ final class PreparedFilter implements IdFilter.Prepared {
     }
   }
 
-  boolean isOf(SqliteVecIndex other) {
+  boolean isOf(Object other) {
     return index == other;
   }
 

@@ -15,6 +15,7 @@ import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.VectorIndex;
 import io.github.panvec.WriteOptions;
+import io.github.panvec.engine.DistinctIds;
 import io.github.panvec.spi.Vectors;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -24,14 +25,11 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -49,6 +47,9 @@ final class SqliteVecIndex implements VectorIndex {
   private static final String SEARCH = "the search";
 
   private static final String COMPACTION = "the compaction";
+
+  /** Stands for this index in filters that were prepared for it. */
+  private final Object identity = new Object();
 
   private final IndexSpec spec;
   private final @Nullable Path file;
@@ -213,22 +214,10 @@ final class SqliteVecIndex implements VectorIndex {
   }
 
   private static void requireDistinct(long[] ids) {
-    long[] sorted = ids.clone();
-    Arrays.sort(sorted);
-    for (int i = 1; i < sorted.length; i++) {
-      if (sorted[i] == sorted[i - 1]) {
-        throw firstDuplicate(ids);
-      }
+    int twice = DistinctIds.firstRepeated(ids);
+    if (twice >= 0) {
+      throw new DuplicateIdException(ids[twice], twice);
     }
-  }
-
-  private static DuplicateIdException firstDuplicate(long[] ids) {
-    Set<Long> seen = new HashSet<>();
-    int row = 0;
-    while (seen.add(ids[row])) {
-      row++;
-    }
-    return new DuplicateIdException(ids[row], row);
   }
 
   @Override
@@ -319,7 +308,7 @@ final class SqliteVecIndex implements VectorIndex {
     limits.check(SEARCH);
     IdFilter filter = request.idFilter();
     PreparedFilter prepared =
-        filter instanceof PreparedFilter given && given.isOf(this)
+        filter instanceof PreparedFilter given && given.isOf(identity)
             ? given
             : NativeFilter.needsJava(filter) ? new PreparedFilter(this, filter) : null;
     SqliteVecConnection reader = connections.acquireReader(limits, SEARCH);
@@ -350,16 +339,20 @@ final class SqliteVecIndex implements VectorIndex {
     return ofOneState(
         reader,
         () -> {
-          long[] unknown = reader.idsBesides(verdicts.state().known(), limits);
-          if (unknown.length > 0) {
-            connections.host(ConnectionPool.Guest.PREDICATE, () -> verdicts.learn(unknown, limits));
+          Verdicts.State state = verdicts.state();
+          long[] unknown = reader.idsBesides(state.known(), limits);
+          while (unknown.length > 0) {
+            long[] ids = unknown;
+            connections.host(ConnectionPool.Guest.PREDICATE, () -> verdicts.learn(ids, limits));
+            // Another search may have made it forget some that are gone from its own state alone.
+            state = verdicts.state();
+            unknown = reader.idsBesides(state.known(), limits);
           }
           if (verdicts.isBloated(reader.size())) {
             verdicts.retain(reader.ids(limits));
           }
           try (Arena scratch = Arena.ofConfined()) {
-            long[] accepted = verdicts.state().accepted();
-            return search.apply(reader, NativeFilter.ofSorted(accepted, false, scratch));
+            return search.apply(reader, NativeFilter.ofSorted(state.accepted(), false, scratch));
           }
         });
   }
@@ -367,10 +360,11 @@ final class SqliteVecIndex implements VectorIndex {
   @Override
   public IdFilter prepare(IdFilter filter) {
     Objects.requireNonNull(filter, "filter");
-    if (filter instanceof PreparedFilter already && already.isOf(this)) {
-      return already;
+    if (filter instanceof PreparedFilter already && already.isOf(identity)) {
+      return read(reader -> already);
     }
-    PreparedFilter prepared = new PreparedFilter(this, filter);
+    IdFilter source = filter instanceof IdFilter.Prepared foreign ? foreign.source() : filter;
+    PreparedFilter prepared = new PreparedFilter(identity, source);
     read(
         reader -> {
           if (prepared.verdicts() != null) {
@@ -419,12 +413,12 @@ final class SqliteVecIndex implements VectorIndex {
           connections.releaseWriter();
         }
         if (listener != null && done < total) {
-          listener.progress(done, total);
+          tell(listener, done, total);
         }
       }
     }
     if (listener != null) {
-      listener.progress(total, total);
+      tell(listener, total, total);
     }
   }
 

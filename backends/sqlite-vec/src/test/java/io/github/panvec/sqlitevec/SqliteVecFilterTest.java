@@ -290,7 +290,7 @@ class SqliteVecFilterTest {
       Rows rows = Rows.random(random, Metric.L2, DIMENSION, 50, -25);
       index.addAll(rows.ids, rows.vectors);
       IdFilter deep = IdFilter.range(Long.MIN_VALUE, Long.MAX_VALUE);
-      for (int i = 0; i < 500; i++) {
+      for (int i = 0; i < IdFilter.MAX_DEPTH / 2 - 1; i++) {
         deep = deep.and(IdFilter.in(-3, 7)).or(IdFilter.in(8)).not().not();
       }
       for (IdFilter filter :

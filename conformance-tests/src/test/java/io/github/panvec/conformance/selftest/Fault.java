@@ -35,7 +35,10 @@ enum Fault {
   FILTER_OF_THE_PREVIOUS_CALL("FilterTest#oneFilteredIdAmongManyIsFound"),
   FILTERED_AFTER_THE_FIRST_K("FilterTest#filteredSearchReturnsEveryMatchAtAnySelectivity"),
   FILTERED_FARTHEST_FIRST("FilterTest#filteredSearchReturnsEveryMatchAtAnySelectivity"),
-
+  COMPLEMENTS_FORGOTTEN("FilterKindTest#rangesComplementsUnionsIntersectionsAndPredicatesFilter"),
+  PREPARED_FILTERS_FROZEN("FilterKindTest#aPreparedFilterOutlivesWritesAndCompaction"),
+  PREDICATE_FAILURES_SWALLOWED(
+      "FilterKindTest#whatAPredicateThrowsReachesTheCallerAndChangesNothing"),
   PREDICATE_ASKED_TWICE("FilterKindTest#aSearchAsksAPredicateOnceForEachLiveIdOnItsOwnThread"),
   RANGE_WITHOUT_ITS_END("RangeTest#aRangeHasEverythingWithinTheRadiusAndNothingElse"),
   RANGE_NEVER_TRUNCATED("RangeTest#aLimitKeepsTheNearestAndSaysSo"),
@@ -44,6 +47,9 @@ enum Fault {
   // Ids and writes
   ALL_REMOVALS_COUNTED("ManyRowsTest#removingManyCountsThoseThatWereLive"),
   IDS_UNSORTED("ManyRowsTest#idsAreThoseThatAreLiveAscending"),
+  LAST_OF_TWO_IN_A_BATCH_WINS("ManyRowsTest#aBatchOfUpsertsReplacesAndAddsAllOrNothing"),
+  GET_ALL_LEAVES_OUT_WHAT_IS_NOT_LIVE("ManyRowsTest#getAllIsGetForEachId"),
+  LISTENER_HEARS_NO_END("ManyRowsTest#aListenerHearsHowFarABatchIsOnTheCallersThread"),
   LISTENER_HEARS_LATE("ManyRowsTest#whatAListenerThrowsReachesTheCallerAndNothingIsAdded"),
   IDS_AS_INT("IdTest#anyLongIsAnId"),
   MINUS_ONE_RESERVED("IdTest#anyLongIsAnId"),
@@ -54,6 +60,8 @@ enum Fault {
   REMOVE_FORGOTTEN("IdTest#aRemovedIdIsNotFoundAndCanBeAddedAgain"),
   REMOVE_ALWAYS_TRUE("IdTest#aRemovedIdIsNotFoundAndCanBeAddedAgain"),
   REMOVED_IS_CONTAINED("IdTest#anyLongIsAnId"),
+  ROW_LOST_BY_COMPACTION("CompactTest#afterACompactionNothingIsDeadAndEveryAnswerIsTheSame"),
+  COMPACTION_LOCKS_ALL_OUT("CompactTest#readsAndWritesGoOnBesideIt"),
   DEAD_ROW_AFTER_COMPACTION("IdTest#everythingCanBeRemovedAndAddedAgain"),
   SEARCH_BEFORE_THE_LAST_WRITE("IdTest#aRemovedIdIsNotFoundAndCanBeAddedAgain"),
   STATS_COUNT_DEAD_ROWS("SearchTest#statsCountLiveRows"),
@@ -85,7 +93,13 @@ enum Fault {
 
   // Threads, time and lifetime
   UPSERTS_ROW_BY_ROW("HistoryTest#everyReaderSeesStatesOfOneLine"),
+  GET_ALL_ROW_BY_ROW("HistoryTest#everyReaderSeesStatesOfOneLine"),
+  IDS_OF_TWO_STATES("HistoryTest#everyReaderSeesStatesOfOneLine"),
+  BATCH_OF_QUERIES_ONE_BY_ONE("HistoryTest#everyReaderSeesStatesOfOneLine"),
+  READS_OF_AN_OLD_STATE("HistoryTest#everyReaderSeesStatesOfOneLine"),
   LIMITS_OF_SEARCHES_IGNORED("LimitsTest#aDeadlineInThePastEndsEveryCallAtOnceAndChangesNothing"),
+  LIMITS_OF_SEARCHES_CHECKED_ON_ENTRY_ONLY("LimitsTest#aSearchThatIsCancelledOnItsWayEnds"),
+  LIMITS_OF_WRITES_CHECKED_ON_ENTRY_ONLY("LimitsTest#aBuildThatIsCancelledOnItsWayAddsNothing"),
   LIMITS_OF_WRITES_IGNORED("LimitsTest#aCancelledCallEndsAtOnceAndChangesNothing"),
   UPSERT_IN_TWO_HALVES("ThreadTest#aReaderSeesTheOldOrTheNewVectorOfAnUpsertNeverNeither"),
   RETURNED_ADDS_LATE("ThreadTest#searchesSeeEveryRowWhoseAddReturned"),

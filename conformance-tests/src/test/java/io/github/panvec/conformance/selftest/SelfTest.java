@@ -56,7 +56,7 @@ class SelfTest {
     assumeTrue(
         fault != Fault.DENORMALS_FLUSHED_ON_THE_THREAD || FloatingPoint.isKnown(),
         "how to flush denormals is known for glibc on x86-64 and ARM64");
-    Report report = fault.during(() -> run(fault.caughtBy));
+    Report report = fault.during(() -> runImpatiently(fault.caughtBy));
     String test = fault.caughtBy.replace('#', '.');
     assertThat(report.failedTests())
         .as("failures of %s with the fault %s", test, fault)
@@ -100,6 +100,16 @@ class SelfTest {
     try (InputStream in = SelfTest.class.getResourceAsStream("claims-without-a-fault.txt")) {
       String listed = new String(in.readAllBytes(), StandardCharsets.UTF_8);
       assertThat(without).containsExactlyElementsOf(listed.lines().sorted().toList());
+    }
+  }
+
+  /** What a fault keeps waiting waits in vain. */
+  private Report runImpatiently(String test) {
+    System.setProperty("panvec.conformance.patience", "2");
+    try {
+      return run(test);
+    } finally {
+      System.clearProperty("panvec.conformance.patience");
     }
   }
 

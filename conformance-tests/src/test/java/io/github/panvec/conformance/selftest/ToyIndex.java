@@ -35,6 +35,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /** A map behind a lock. Each {@link Fault} spoils one line of it. */
@@ -58,6 +59,8 @@ final class ToyIndex implements VectorIndex {
   private int trainings;
   private Map<Long, float[]> late = Map.of();
   private int upserts;
+  private int searches;
+  private Map<Long, float[]> old = Map.of();
 
   ToyIndex(IndexSpec spec) {
     this.spec = spec;
@@ -234,35 +237,87 @@ final class ToyIndex implements VectorIndex {
 
   /** All that can end a batch early does so before it is published. */
   private static void hear(long rows, WriteOptions options) {
-    if (!Fault.LIMITS_OF_WRITES_IGNORED.isPresent()) {
-      options.limits().check("the build");
-    }
-    if (!Fault.LISTENER_HEARS_LATE.isPresent()) {
-      options.report(rows, rows);
+    for (int half = 1; half <= 2; half++) {
+      if (!Fault.LIMITS_OF_WRITES_IGNORED.isPresent()
+          && !(half == 2 && Fault.LIMITS_OF_WRITES_CHECKED_ON_ENTRY_ONLY.isPresent())) {
+        options.limits().check("the build");
+      }
+      if (!Fault.LISTENER_HEARS_LATE.isPresent()
+          && !(half == 2 && Fault.LISTENER_HEARS_NO_END.isPresent())) {
+        options.report(rows * half / 2, rows);
+      }
     }
   }
 
+  /** There is nothing to do, and two halves of it. */
   @Override
   public void compact(WriteOptions options) {
     options.limits().check("the compaction");
-    reading(() -> true);
+    long size = size();
+    if (Fault.COMPACTION_LOCKS_ALL_OUT.isPresent()) {
+      writing(() -> tellOfCompaction(size, options));
+      return;
+    }
+    tellOfCompaction(size, options);
+    if (Fault.ROW_LOST_BY_COMPACTION.isPresent() && size > 1000) {
+      remove(ids()[0]);
+    }
+  }
+
+  private static boolean tellOfCompaction(long size, WriteOptions options) {
+    options.report(size / 2, size);
+    options.report(size, size);
+    return true;
   }
 
   @Override
   public List<Optional<float[]>> getAll(long... ids) {
-    return reading(() -> Arrays.stream(ids).mapToObj(this::get).toList());
+    if (Fault.GET_ALL_ROW_BY_ROW.isPresent()) {
+      List<Optional<float[]>> each = new ArrayList<>();
+      for (long id : ids) {
+        each.add(get(id));
+      }
+      return each;
+    }
+    return reading(
+        () ->
+            Arrays.stream(ids)
+                .mapToObj(this::get)
+                .filter(
+                    row ->
+                        row.isPresent() || !Fault.GET_ALL_LEAVES_OUT_WHAT_IS_NOT_LIVE.isPresent())
+                .toList());
   }
 
   @Override
   public long[] ids() {
-    return reading(
-        () -> {
-          long[] ids = rows.keySet().stream().mapToLong(Long::longValue).toArray();
-          if (!Fault.IDS_UNSORTED.isPresent()) {
-            Arrays.sort(ids);
-          }
-          return ids;
-        });
+    if (Fault.IDS_OF_TWO_STATES.isPresent()) {
+      long[] before = reading(this::liveIds);
+      LockSupport.parkNanos(A_MOMENT_NANOS);
+      long[] after = reading(this::liveIds);
+      return LongStream.concat(
+              Arrays.stream(before).filter(id -> id % 2 == 0),
+              Arrays.stream(after).filter(id -> id % 2 != 0))
+          .sorted()
+          .toArray();
+    }
+    return reading(this::liveIds);
+  }
+
+  private long[] liveIds() {
+    long[] ids = rows.keySet().stream().mapToLong(Long::longValue).toArray();
+    if (!Fault.IDS_UNSORTED.isPresent()) {
+      Arrays.sort(ids);
+    }
+    return ids;
+  }
+
+  @Override
+  public IdFilter prepare(IdFilter filter) {
+    if (Fault.PREPARED_FILTERS_FROZEN.isPresent()) {
+      return IdFilter.in(Arrays.stream(ids()).filter(filter::test).toArray());
+    }
+    return VectorIndex.super.prepare(filter);
   }
 
   @Override
@@ -305,7 +360,9 @@ final class ToyIndex implements VectorIndex {
         throw new IllegalArgumentException("id -1 is reserved");
       }
       boolean live = batch.containsKey(id) || (!replace && rows.containsKey(id));
-      if (live && !Fault.DUPLICATE_OVERWRITES.isPresent()) {
+      if (live
+          && !Fault.DUPLICATE_OVERWRITES.isPresent()
+          && !(replace && Fault.LAST_OF_TWO_IN_A_BATCH_WINS.isPresent())) {
         if (Fault.HALF_A_BATCH_ADDED.isPresent()) {
           publish(batch);
         }
@@ -397,6 +454,14 @@ final class ToyIndex implements VectorIndex {
   @Override
   public List<SearchResult> searchAll(SearchRequest request) {
     int count = Vectors.countQueries(request.query(), spec);
+    if (Fault.BATCH_OF_QUERIES_ONE_BY_ONE.isPresent()) {
+      List<SearchResult> results = new ArrayList<>();
+      for (int q = 0; q < count; q++) {
+        int each = q;
+        results.add(result(reading(() -> nearest(request, each, count))));
+      }
+      return results;
+    }
     if (Fault.BATCH_ON_ANOTHER_THREAD_NOT_WAITED_FOR.isPresent()) {
       return CompletableFuture.supplyAsync(() -> answers(request, count)).join();
     }
@@ -428,8 +493,8 @@ final class ToyIndex implements VectorIndex {
   }
 
   private List<Hit> nearest(SearchRequest request, int q, int queries) {
-    if (!Fault.LIMITS_OF_SEARCHES_IGNORED.isPresent()) {
-      request.limits().check("the search");
+    if (q == 0 || !Fault.LIMITS_OF_SEARCHES_CHECKED_ON_ENTRY_ONLY.isPresent()) {
+      checkLimits(request);
     }
     float[] query = query(request.query(), q);
     IdFilter filter = filter(request);
@@ -439,12 +504,15 @@ final class ToyIndex implements VectorIndex {
       if (filter != null && Fault.PREDICATE_ASKED_TWICE.isPresent()) {
         filter.test(row.getKey());
       }
-      if (late || filter == null || filter.test(row.getKey())) {
+      if (late || filter == null || passes(filter, row.getKey())) {
         hits.add(new Hit(row.getKey(), distance(query, row.getValue(), queries)));
       }
       if (Fault.SEARCH_TAKES_NO_LOCK.isPresent() && hits.size() == 1) {
         LockSupport.parkNanos(A_MOMENT_NANOS);
       }
+    }
+    if (!Fault.LIMITS_OF_SEARCHES_CHECKED_ON_ENTRY_ONLY.isPresent()) {
+      checkLimits(request);
     }
     sort(hits);
     if (request.isExact() && Fault.FLOAT_PASS_DECIDES.isPresent()) {
@@ -465,6 +533,26 @@ final class ToyIndex implements VectorIndex {
     }
     pad(best, request.k());
     return best;
+  }
+
+  private static void checkLimits(SearchRequest request) {
+    if (!Fault.LIMITS_OF_SEARCHES_IGNORED.isPresent()) {
+      request.limits().check("the search");
+    }
+  }
+
+  private static boolean passes(IdFilter filter, long id) {
+    if (filter instanceof IdFilter.Not && Fault.COMPLEMENTS_FORGOTTEN.isPresent()) {
+      return true;
+    }
+    try {
+      return filter.test(id);
+    } catch (ArithmeticException failure) {
+      if (Fault.PREDICATE_FAILURES_SWALLOWED.isPresent()) {
+        return false;
+      }
+      throw failure;
+    }
   }
 
   /** By sixteen sums in single precision, as kernels have it. */
@@ -493,6 +581,9 @@ final class ToyIndex implements VectorIndex {
   }
 
   private Map<Long, float[]> visible() {
+    if (Fault.READS_OF_AN_OLD_STATE.isPresent()) {
+      return aMomentAgo();
+    }
     if (Fault.SEARCH_BEFORE_THE_LAST_WRITE.isPresent()) {
       return before;
     }
@@ -507,6 +598,14 @@ final class ToyIndex implements VectorIndex {
       return most;
     }
     return rows;
+  }
+
+  /** Every other search sees what the one before it saw. */
+  private synchronized Map<Long, float[]> aMomentAgo() {
+    if (searches++ % 2 == 0) {
+      old = new LinkedHashMap<>(rows);
+    }
+    return old;
   }
 
   private @Nullable IdFilter filter(SearchRequest request) {
