@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Version of the C interface of all libraries; the Java side refuses a library that reports another one. */
-#define PANVEC_ABI_VERSION 2
+#define PANVEC_ABI_VERSION 3
 
 #define PANVEC_OK 0
 #define PANVEC_INVALID_ARGUMENT 1 /* the caller's mistake that is not about a vector's values */
@@ -30,5 +30,9 @@
 #define PANVEC_L2 0
 #define PANVEC_COSINE 1
 #define PANVEC_DOT 2
+
+/* Files of a saved index. */
+#define PANVEC_FILE_GRAPH 0 /* in the upstream library's own format, its labels the slots */
+#define PANVEC_FILE_ROWS 1  /* float32 rows by slot, where the graph has none */
 
 #endif

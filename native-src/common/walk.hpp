@@ -1,6 +1,7 @@
 // Greedy best-first search over an HNSW graph, apart from who built the graph and from what a distance is.
 //
 // A Graph offers
+//   kUntrusted                                        whether its links may lead to slots that are not there
 //   std::size_t slots() const, max_degree() const     slots are numbered below slots()
 //   std::uint32_t entry() const; int max_level() const
 //   Links links(std::uint32_t slot) const             on layer 0
@@ -136,8 +137,11 @@ class Walk {
         moved = false;
         const Links links = graph_.links(best.slot, level);
         watch_.passed(links.count);
-        for (std::size_t i = 0; i < links.count; ++i) distance_.prefetch(links.first[i]);
         for (std::size_t i = 0; i < links.count; ++i) {
+          if (exists(links.first[i])) distance_.prefetch(links.first[i]);
+        }
+        for (std::size_t i = 0; i < links.count; ++i) {
+          if (!exists(links.first[i])) continue;
           const float distance = distance_(links.first[i]);
           if (distance < best.distance) {
             best = {distance, links.first[i]};
@@ -149,6 +153,11 @@ class Walk {
     return best;
   }
 
+  bool exists(std::uint32_t slot) const {
+    if constexpr (Graph::kUntrusted) return slot < graph_.slots();
+    return true;
+  }
+
   template <typename Consider>
   void expand(const Links& links, Consider&& consider) {
     std::uint32_t* fresh = scratch_.neighbours.data();
@@ -156,6 +165,7 @@ class Walk {
     // Without a branch: whether a neighbour was seen before cannot be predicted.
     for (std::size_t i = 0; i < links.count; ++i) {
       const std::uint32_t slot = links.first[i];
+      if (!exists(slot)) continue;
       fresh[count] = slot;
       count += scratch_.visited.visited(slot) ? 0 : 1;
       scratch_.visited.visit(slot);

@@ -22,6 +22,8 @@ namespace panvec {
 
 // What a walk reads: the neighbours of a slot's layers one after the other, each list ended by -1 or by its capacity.
 struct LinksView {
+  static constexpr bool kUntrusted = false;
+
   const std::size_t* offsets = nullptr;  // by slot, into neighbours
   const std::int32_t* neighbours = nullptr;
   const int* layer_ends = nullptr;  // layer l of a slot is [layer_ends[l], layer_ends[l + 1]) behind its offset

@@ -87,9 +87,13 @@ GraphView Graph::view() const {
   return view;
 }
 
+int Graph::level(std::uint32_t slot) const {
+  return mapped_ ? MappedGraphView(view()).layers_above(slot) : element_levels_[slot];
+}
+
 // What the base would free, where it lies elsewhere.
 Graph::~Graph() {
-  for (std::int64_t slot = 0; slot < linked(); ++slot) {
+  for (std::int64_t slot = 0; slot < linked() && !mapped_; ++slot) {
     if (element_levels_[static_cast<std::size_t>(slot)] > 0) std::free(linkLists_[slot]);
   }
   cur_element_count = 0;

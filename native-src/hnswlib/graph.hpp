@@ -1,9 +1,11 @@
 // hnswlib's graph, used for what it is good at: choosing and keeping links. Slots, levels, memory and threads are ours.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "growing_block.hpp"
 #include "panvec_kernels.hpp"
 #include "row_store.hpp"
+#include "saved_file.hpp"
 #include "walk.hpp"
 
 // Our kernels are the distance functions; hnswlib's own SSE code would only prefetch beyond the end of its lists.
@@ -24,6 +27,8 @@ namespace panvec {
 
 // What a walk reads of a graph in hnswlib's layout: a list is a word whose low half is the count, then the neighbours.
 struct GraphView {
+  static constexpr bool kUntrusted = false;
+
   const char* base_layer = nullptr;  // lists of layer 0, one every `stride` bytes
   std::size_t stride = 0;
   const char* const* upper_layers = nullptr;  // by slot: lists of the layers 1, 2, ..., one every `upper_stride` bytes
@@ -48,11 +53,68 @@ struct GraphView {
   }
   static std::size_t degree(const std::uint32_t* list) { return list[0] & 0xFFFF; }
 
- private:
+ protected:
   static Links links_of(const char* at) {
     const auto* list = reinterpret_cast<const std::uint32_t*>(at);
     return {list + 1, degree(list)};
   }
+};
+
+// The same of a mapped file whose content nobody has looked at: no list is longer than there is room, and above a slot's
+// own layers there are none. Whether a neighbour exists the walk asks for itself.
+struct MappedGraphView : GraphView {
+  static constexpr bool kUntrusted = true;
+
+  explicit MappedGraphView(const GraphView& view) : GraphView(view) {}
+  Links links(std::uint32_t slot) const { return within(GraphView::links(slot), degree_limit); }
+  Links links(std::uint32_t slot, int level) const {
+    if (level > layers_above(slot)) return {nullptr, 0};
+    return within(GraphView::links(slot, level), upper_stride / sizeof(std::uint32_t) - 1);
+  }
+  int layers_above(std::uint32_t slot) const {
+    std::uint32_t bytes = 0;
+    std::memcpy(&bytes, upper_layers[slot] - sizeof bytes, sizeof bytes);
+    return static_cast<int>(bytes / upper_stride);
+  }
+
+ private:
+  static Links within(const Links& links, std::size_t most) { return {links.first, std::min(links.count, most)}; }
+};
+
+// hnswlib's own file (HierarchicalNSW::saveIndex) in memory.
+struct GraphFile {
+  struct Header {
+    std::uint64_t count = 0;   // rows
+    std::uint64_t stride = 0;  // bytes of a row with its links on the base layer and its label
+    std::uint64_t m = 0;
+    std::uint64_t ef_construction = 0;
+    double level_factor = 0;
+    std::int32_t top_level = -1;
+    std::uint32_t entry = 0;
+
+    std::size_t upper_stride() const { return (m + 1) * sizeof(std::uint32_t); }
+    std::size_t write(char* room) const;
+    // Refuses an entry that is no slot, or has another highest layer than the graph is to have.
+    template <typename Level>
+    void check_entry(Level&& level) const;
+  };
+
+  // Refuses a file whose header is not the expected one, but for where walks begin.
+  GraphFile(FileBytes& file, const Header& expected);
+
+  // The highest layer of each slot, from the sizes of the upper layers, checked; `found` is told where those are.
+  template <typename Found>
+  std::vector<int> levels(Found&& found) const;
+  // Refuses links, labels and an entry that lead nowhere.
+  void check(const std::vector<int>& levels) const;
+
+  Header header;
+  const char* base = nullptr;
+  FileBytes upper{nullptr, 0};  // from the upper layers on
+
+ private:
+  void check_list(const char* list, std::uint64_t slot, int level, std::uint64_t most,
+                  const std::vector<int>& levels) const;
 };
 
 // Ranks by our kernels: squared L2, or the negated inner product, which for unit vectors orders like the cosine
@@ -94,7 +156,18 @@ class Graph final : private hnswlib::HierarchicalNSW<float> {
   // At least the norm of every row staged so far.
   double max_row_norm() const { return max_row_norm_.load(std::memory_order_relaxed); }
   GraphView view() const;
+  // The highest layer of a linked slot.
+  int level(std::uint32_t slot) const;
   std::size_t memory_bytes() const;
+
+  // Writes the file of the first slots, all of them linked.
+  std::unique_ptr<FileSaver> saver(std::int64_t slot_count) const;
+  // Takes over such a file into an empty graph, checked link by link. After a failure the graph can only be freed.
+  void load(FileBytes file, std::int64_t slot_count, double max_row_norm);
+  // Uses the file where it is, for as long as the graph lives. Only sizes are looked at, and nothing but searches and
+  // savers are for such a graph. The same after a failure.
+  void map(FileBytes file, std::int64_t slot_count, double max_row_norm);
+  bool is_mapped() const { return mapped_; }
 
   // Strong guarantee, both. prepare touches nothing that a walk reads.
   void prepare(std::size_t capacity);
@@ -124,6 +197,9 @@ class Graph final : private hnswlib::HierarchicalNSW<float> {
     std::size_t bytes() const;
   };
 
+  GraphFile::Header file_header(std::size_t count) const;
+  GraphFile::Header file_header_of(std::int64_t slot_count) const;
+  void finish_loading(const GraphFile::Header& header, double max_row_norm);
   void free_outdated();
   int level_of(std::uint32_t slot) const;
   void insert(std::uint32_t slot);
@@ -134,6 +210,7 @@ class Graph final : private hnswlib::HierarchicalNSW<float> {
   std::atomic<double> max_row_norm_;
   std::atomic<std::size_t> upper_bytes_{0};
   std::size_t visited_lists_ = 0;
+  bool mapped_ = false;
   GrowingBlock base_layer_;    // behind data_level0_memory_
   GrowingBlock upper_layers_;  // behind linkLists_
   // At most one of them is there. Freeing takes its time as well, and is not done where searches wait.

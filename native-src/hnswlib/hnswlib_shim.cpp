@@ -31,6 +31,10 @@ struct panvec_hnswlib {
   mutable ScratchPool scratch;
 };
 
+struct panvec_hnswlib_saver {
+  std::unique_ptr<FileSaver> file;
+};
+
 namespace {
 
 RowSpace row_space(const panvec_hnswlib& index) {
@@ -38,7 +42,10 @@ RowSpace row_space(const panvec_hnswlib& index) {
   return {graph.space().metric(), graph.space().level(), graph.rows(), graph.max_row_norm(), graph.capacity()};
 }
 
+void require_writable(const Graph& graph) { require(!graph.is_mapped(), "a view cannot be changed"); }
+
 void check_stage(const Graph& graph, std::int64_t first_slot, std::int64_t count) {
+  require_writable(graph);
   require(count >= 0 && first_slot >= graph.linked() && first_slot <= graph.capacity() &&
               count <= graph.capacity() - first_slot,
           "slots to stage are linked already or beyond the reserved capacity");
@@ -99,6 +106,7 @@ std::int32_t panvec_hnswlib_prepare(panvec_hnswlib* index, std::int64_t capacity
                                     std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
     require_pointers({{index, "index"}});
+    require_writable(index->graph);
     with_room_for(capacity, index->graph.space().dim(),
                   [&] { index->graph.prepare(static_cast<std::size_t>(capacity)); });
   });
@@ -108,6 +116,7 @@ std::int32_t panvec_hnswlib_reserve(panvec_hnswlib* index, std::int64_t capacity
                                     std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
     require_pointers({{index, "index"}});
+    require_writable(index->graph);
     with_room_for(capacity, index->graph.space().dim(),
                   [&] { index->graph.reserve(static_cast<std::size_t>(capacity)); });
   });
@@ -151,6 +160,7 @@ std::int32_t panvec_hnswlib_link(panvec_hnswlib* index, std::int64_t first_slot,
     require_pointers({{index, "index"}, {linked, "linked"}});
     Graph& graph = index->graph;
     *linked = 0;
+    require_writable(graph);
     require(first_slot == graph.linked(), "linking must go on at the first slot that is not linked");
     require(count >= 0 && count <= graph.capacity() - first_slot, "slots to link are beyond the reserved capacity");
     graph.link(count, static_cast<unsigned>(std::max(threads, 1)), yield, slice_nanos, *linked);
@@ -184,8 +194,10 @@ std::int32_t panvec_hnswlib_search(const panvec_hnswlib* index, std::int64_t slo
     const SlotVersion version{slot_count, {dead_pages, filter}};
     const auto width = static_cast<std::size_t>(std::min(std::max<std::int64_t>(ef, wanted), graph.linked()));
     const Candidate* best = nullptr;
-    const std::size_t found =
-        walk_rows(graph.view(), space, checked, version, graph.linked(), width, scratch, watch, best);
+    const auto walk = [&](const auto& view) {
+      return walk_rows(view, space, checked, version, graph.linked(), width, scratch, watch, best);
+    };
+    const std::size_t found = graph.is_mapped() ? walk(MappedGraphView(graph.view())) : walk(graph.view());
     const auto most = static_cast<std::size_t>(wanted);
     *count = static_cast<std::int32_t>(
         report(space, checked, id_pages, best, found, most, most, scratch, watch, ids, distances));
@@ -228,6 +240,49 @@ std::int32_t panvec_hnswlib_row(const panvec_hnswlib* index, std::int64_t slot, 
     copy_row(row_space(*index), slot, row);
   });
 }
+
+std::int32_t panvec_hnswlib_save_begin(const panvec_hnswlib* index, std::int32_t file, std::int64_t slot_count,
+                                       panvec_hnswlib_saver** saver, char* error, std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}, {saver, "saver"}});
+    require(file == PANVEC_FILE_GRAPH, "there is no such file");
+    require(slot_count >= 0 && slot_count <= index->graph.linked(), "slots to save are not linked");
+    *saver = new panvec_hnswlib_saver{index->graph.saver(slot_count)};
+  });
+}
+
+std::int32_t panvec_hnswlib_save_next(panvec_hnswlib_saver* saver, char* room, std::int64_t capacity,
+                                      std::int64_t* written, char* error, std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    require_pointers({{saver, "saver"}, {room, "room"}, {written, "written"}});
+    *written = save_next(*saver->file, room, capacity);
+  });
+}
+
+void panvec_hnswlib_save_end(panvec_hnswlib_saver* saver) { delete saver; }
+
+std::int32_t panvec_hnswlib_open(panvec_hnswlib* index, const char* graph, std::int64_t graph_bytes, const char* rows,
+                                 std::int64_t rows_bytes, std::int64_t slot_count, double max_row_norm,
+                                 std::int32_t as_view, char* error, std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}});
+    require_array(graph_bytes, {graph, "graph"});
+    require(rows == nullptr && rows_bytes == 0, "hnswlib's rows are in its graph");
+    require(graph_bytes >= 0, "graph_bytes is negative");
+    Graph& into = index->graph;
+    require(into.capacity() == 0, "the index is not empty");
+    const FileBytes file(graph, graph_bytes);
+    with_room_for(slot_count, into.space().dim(), [&] {
+      if (as_view != 0) {
+        into.map(file, slot_count, max_row_norm);
+      } else {
+        into.load(file, slot_count, max_row_norm);
+      }
+    });
+  });
+}
+
+double panvec_hnswlib_max_row_norm(const panvec_hnswlib* index) { return index->graph.max_row_norm(); }
 
 std::int64_t panvec_hnswlib_memory_bytes(const panvec_hnswlib* index) {
   return static_cast<std::int64_t>(sizeof(panvec_hnswlib) + index->graph.memory_bytes() + index->scratch.bytes());

@@ -35,6 +35,7 @@ extern "C" {
 #endif
 
 typedef struct panvec_hnswlib panvec_hnswlib;
+typedef struct panvec_hnswlib_saver panvec_hnswlib_saver;
 
 /* The library itself. These never fail and may be called from any thread. */
 int32_t panvec_hnswlib_abi_version(void);
@@ -107,6 +108,28 @@ int32_t panvec_hnswlib_exact_slots(const panvec_hnswlib *index, const int32_t *s
 
 /* Copies the stored row (COSINE: the unit vector), bit for bit. */
 int32_t panvec_hnswlib_row(const panvec_hnswlib *index, int64_t slot, float *row, char *error, int32_t error_capacity);
+
+/* Saving. PANVEC_FILE_GRAPH is a file as hnswlib's saveIndex writes it, for the first slot_count slots (all linked), whose
+ * labels are their slots; links to later slots are left out. A saver is one thread's. begin and next read the index, as a
+ * search does; between them rows may be added, and linked. next writes the following bytes to `room`, of at least
+ * 1,048,576 bytes: *written of them, 0 at the end. end frees the saver, before the index is freed. */
+int32_t panvec_hnswlib_save_begin(const panvec_hnswlib *index, int32_t file, int64_t slot_count,
+                                  panvec_hnswlib_saver **saver, char *error, int32_t error_capacity);
+int32_t panvec_hnswlib_save_next(panvec_hnswlib_saver *saver, char *room, int64_t capacity, int64_t *written,
+                                 char *error, int32_t error_capacity);
+void panvec_hnswlib_save_end(panvec_hnswlib_saver *saver);
+
+/* Takes over such a file, given complete in memory (at an address that 8 divides), into an index that was created with
+ * the same metric, dim and m and has no slots. max_row_norm: as panvec_hnswlib_max_row_norm said when it was saved. With
+ * as_view != 0 the file is used where it is for as long as the index lives, and prepare, reserve, stage, stage_from and
+ * link refuse the index; only sizes are checked then, and a file with other content leads to wrong answers, but not
+ * beyond its end. Otherwise it is copied, and every link checked. PANVEC_CORRUPT says what is wrong with the file.
+ * `rows`: NULL. Exclusive. After a failure the index can only be freed. */
+int32_t panvec_hnswlib_open(panvec_hnswlib *index, const char *graph, int64_t graph_bytes, const char *rows,
+                            int64_t rows_bytes, int64_t slot_count, double max_row_norm, int32_t as_view, char *error,
+                            int32_t error_capacity);
+/* At least the norm of every row. */
+double panvec_hnswlib_max_row_norm(const panvec_hnswlib *index);
 
 /* Bytes of native memory held by the index: rows and base layer, upper layers, locks, visited lists, what is prepared
  * and what is outdated but not freed yet. */

@@ -26,6 +26,8 @@ using UpstreamGraph =
 // on the number of neighbours and room for the most there may be.
 class GraphView {
  public:
+  static constexpr bool kUntrusted = false;
+
   GraphView(const UpstreamGraph& graph, std::size_t slots, std::uint32_t entry, int max_level)
       : graph_(graph),
         slots_(slots),

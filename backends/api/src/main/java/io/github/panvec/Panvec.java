@@ -136,6 +136,87 @@ public final class Panvec {
     return SnapshotReader.describe(snapshot, FileOperations.disk());
   }
 
+  /**
+   * The index that was saved to a directory, in memory, independent of the directory from then on.
+   * Every byte is verified before it is used.
+   *
+   * @param snapshot the directory that was saved to
+   * @throws ForeignFileException when there is no snapshot, or one of a later format, or one whose
+   *     backend this release does not know well enough
+   * @throws CorruptIndexException when a file is missing, or is not what was saved, naming it. It is
+   *     never touched
+   * @throws IndexIoException when a file cannot be read
+   * @throws UnknownBackendException when the backend that saved it is not on the path
+   * @throws BackendUnavailableException when the backend's native library cannot be used
+   * @throws NativeMemoryException when there is no room for it
+   */
+  public static VectorIndex open(Path snapshot) {
+    return open(SnapshotSource.of(snapshot));
+  }
+
+  /** As {@link #open(Path)}, of a snapshot wherever it is. */
+  public static VectorIndex open(SnapshotSource snapshot) {
+    try (SnapshotReader reader = SnapshotReader.open(snapshot, Verify.FULL)) {
+      VectorBackend backend = backend(reader.manifest().backend());
+      return ObservedIndex.open(backend, savedSpec(backend, reader), reader, false);
+    }
+  }
+
+  /**
+   * As {@link #view(Path, Verify)}, every byte verified first.
+   *
+   * @param snapshot the directory that was saved to
+   */
+  public static VectorIndex view(Path snapshot) {
+    return view(snapshot, Verify.FULL);
+  }
+
+  /**
+   * A read-only index over the files of a snapshot, mapped into memory: it opens at once, and takes
+   * at most 24 bytes of memory for each vector, beside the pages that the operating system reads and
+   * drops as it likes. Methods that change an index throw {@link UnsupportedOperationException}.
+   * Later saves to the directory do not touch what a view reads; it is deleted by the first save
+   * after the view was closed.
+   *
+   * @param snapshot the directory that was saved to
+   * @param verify {@link Verify#SIZES} opens without reading; see there for what it does not find
+   * @throws ForeignFileException as {@link #open(Path)}
+   * @throws CorruptIndexException as {@link #open(Path)}
+   * @throws IndexIoException as {@link #open(Path)}
+   * @throws UnknownBackendException as {@link #open(Path)}
+   * @throws BackendUnavailableException as {@link #open(Path)}
+   */
+  public static VectorIndex view(Path snapshot, Verify verify) {
+    return view(SnapshotSource.of(snapshot), verify);
+  }
+
+  /** As {@link #view(Path, Verify)}, of a snapshot wherever it is. */
+  public static VectorIndex view(SnapshotSource snapshot, Verify verify) {
+    SnapshotReader reader = SnapshotReader.open(snapshot, verify);
+    try {
+      VectorBackend backend = backend(reader.manifest().backend());
+      return ObservedIndex.open(backend, savedSpec(backend, reader), reader, true);
+    } catch (RuntimeException | Error failure) {
+      reader.close();
+      throw failure;
+    }
+  }
+
+  private static IndexSpec savedSpec(VectorBackend backend, SnapshotReader reader) {
+    try {
+      return resolve(reader.manifest().spec(), backend);
+    } catch (IllegalArgumentException unknown) {
+      throw new ForeignFileException(
+          "this snapshot is not for this version of Panvec: "
+              + unknown.getMessage()
+              + " (it was written with "
+              + backend.name()
+              + " "
+              + reader.manifest().backendVersion()
+              + ")");
+    }
+  }
+
   /** The spec with every parameter checked and parsed, and defaults filled in. */
   private static IndexSpec resolve(IndexSpec spec, VectorBackend backend) {
     Capabilities capabilities = backend.capabilities();

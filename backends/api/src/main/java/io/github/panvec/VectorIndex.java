@@ -2,6 +2,7 @@ package io.github.panvec;
 
 import io.github.panvec.spi.Vectors;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -279,6 +280,30 @@ public interface VectorIndex extends AutoCloseable {
   default void compact(WriteOptions options) {
     size();
     options.limits().check("the compaction");
+  }
+
+  /**
+   * Saves one state of the index, the one at the time of the call; searches and writes go on
+   * meanwhile. The directory is created, or gets a new generation of the snapshot that it holds:
+   * whatever happens, it holds the old one or the new one, complete. Both are there for a while,
+   * and longer if somebody reads the old one. Any number of saves, to the same directory or others,
+   * one after another.
+   *
+   * @param directory new or empty, or saved to before; its parent must exist
+   * @return what was written
+   * @throws IndexBusyException when another save to the directory is going on, here or in another
+   *     process
+   * @throws ForeignFileException when the path is a file, or a directory that holds something else;
+   *     nothing in it is touched
+   * @throws CorruptIndexException when the directory holds a snapshot whose manifest is damaged
+   * @throws ReadOnlyIndexException when the directory cannot be written to
+   * @throws IndexIoException when the operating system refuses something else, on a full disk for
+   *     example
+   * @throws UnsupportedOperationException when the backend has no snapshots
+   */
+  default SnapshotManifest save(Path directory) {
+    Objects.requireNonNull(directory, "directory");
+    throw new UnsupportedOperationException(spec().backend() + " has no snapshots");
   }
 
   /** Numbers about the index now. */

@@ -48,12 +48,16 @@ abstract class CallEvents {
   /** Whether a recording wants compactions. Allocates nothing. */
   abstract boolean compactions();
 
+  /** Whether a recording wants saves. Allocates nothing. */
+  abstract boolean saves();
+
   final boolean enabled(Operation operation) {
     return switch (operation) {
       case ADD, UPSERT -> adds();
       case SEARCH, SEARCH_ALL, SEARCH_RANGE -> searches();
       case TRAIN -> trainings();
       case COMPACT -> compactions();
+      case SAVE -> saves();
       default -> false;
     };
   }
@@ -80,6 +84,11 @@ abstract class CallEvents {
 
     @Override
     boolean compactions() {
+      return false;
+    }
+
+    @Override
+    boolean saves() {
       return false;
     }
 

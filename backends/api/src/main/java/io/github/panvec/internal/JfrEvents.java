@@ -7,6 +7,7 @@ final class JfrEvents extends CallEvents {
   private final SearchEvent search = new SearchEvent();
   private final TrainEvent train = new TrainEvent();
   private final CompactEvent compact = new CompactEvent();
+  private final SaveEvent save = new SaveEvent();
 
   @Override
   boolean adds() {
@@ -29,6 +30,11 @@ final class JfrEvents extends CallEvents {
   }
 
   @Override
+  boolean saves() {
+    return save.isEnabled();
+  }
+
+  @Override
   Pending begin(Operation operation) {
     CallEvent event =
         switch (operation) {
@@ -36,6 +42,7 @@ final class JfrEvents extends CallEvents {
           case SEARCH, SEARCH_ALL, SEARCH_RANGE -> new SearchEvent();
           case TRAIN -> new TrainEvent();
           case COMPACT -> new CompactEvent();
+          case SAVE -> new SaveEvent();
           default -> throw new IllegalArgumentException("no event for " + operation);
         };
     event.begin();

@@ -9,11 +9,14 @@ import io.github.panvec.RangeResult;
 import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
+import io.github.panvec.SnapshotManifest;
 import io.github.panvec.VectorIndex;
 import io.github.panvec.WriteOptions;
+import io.github.panvec.snapshot.SnapshotReader;
 import io.github.panvec.spi.VectorBackend;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -61,9 +64,34 @@ public final class ObservedIndex implements VectorIndex {
   }
 
   static VectorIndex create(VectorBackend backend, IndexSpec spec, Watch watch) {
+    return made(backend, spec, watch, Operation.CREATE, 0, () -> backend.create(spec));
+  }
+
+  /**
+   * The index that {@code backend} opens from a snapshot, watched likewise.
+   *
+   * @param spec as {@link VectorBackend#open} takes it
+   * @param asView whether it is to be a view, which takes over {@code reader}
+   */
+  public static VectorIndex open(
+      VectorBackend backend, IndexSpec spec, SnapshotReader reader, boolean asView) {
+    long rows = reader.manifest().size();
+    Watch watch = Watch.byProperties();
+    return asView
+        ? made(backend, spec, watch, Operation.VIEW, rows, () -> backend.view(spec, reader))
+        : made(backend, spec, watch, Operation.OPEN, rows, () -> backend.open(spec, reader));
+  }
+
+  private static VectorIndex made(
+      VectorBackend backend,
+      IndexSpec spec,
+      Watch watch,
+      Operation operation,
+      long rows,
+      Supplier<VectorIndex> make) {
     Calls calls = new Calls(spec.backend(), watch.flight(), CREATED.incrementAndGet());
-    VectorIndex made = calls.observe(Operation.CREATE, 0, () -> backend.create(spec));
-    Objects.requireNonNull(made, () -> "the backend " + backend.name() + " created null");
+    VectorIndex made = calls.observe(operation, rows, make);
+    Objects.requireNonNull(made, () -> "the backend " + backend.name() + " returned null");
     return new ObservedIndex(backend, spec, made, calls, watch);
   }
 
@@ -86,6 +114,10 @@ public final class ObservedIndex implements VectorIndex {
 
   private boolean aloneInCompaction() {
     return !watched && !EVENTS.compactions();
+  }
+
+  private boolean aloneInSave() {
+    return !watched && !EVENTS.saves();
   }
 
   private <T> T observe(Operation operation, long rows, Supplier<T> call) {
@@ -138,7 +170,7 @@ public final class ObservedIndex implements VectorIndex {
     return request == null ? 0 : request.dimension() / dimension;
   }
 
-  /** Live rows, for whoever reads of a compaction. */
+  /** Live rows, for whoever reads of a compaction or a save. */
   private long liveRows() {
     try {
       return index.size();
@@ -349,6 +381,13 @@ public final class ObservedIndex implements VectorIndex {
     return aloneInTraining()
         ? index.train(sample, options)
         : observe(Operation.TRAIN, vectors(sample), () -> index.train(sample, options));
+  }
+
+  @Override
+  public SnapshotManifest save(Path directory) {
+    return aloneInSave()
+        ? index.save(directory)
+        : observe(Operation.SAVE, liveRows(), () -> index.save(directory));
   }
 
   @Override

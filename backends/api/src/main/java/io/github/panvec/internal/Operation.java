@@ -20,7 +20,10 @@ public enum Operation {
   CONTAINS("contains"),
   SIZE("size"),
   STATS("stats"),
-  CLOSE("close");
+  CLOSE("close"),
+  SAVE("save"),
+  OPEN("open"),
+  VIEW("view");
 
   private final String method;
 
@@ -28,7 +31,7 @@ public enum Operation {
     this.method = method;
   }
 
-  /** The method of {@link io.github.panvec.VectorIndex}, or {@code create}. */
+  /** The method of {@link io.github.panvec.VectorIndex} or of {@link io.github.panvec.Panvec}. */
   @Override
   public String toString() {
     return method;

@@ -313,6 +313,23 @@ public final class SnapshotReader implements AutoCloseable {
     return segment;
   }
 
+  /**
+   * For backends: that a file is not what it should be.
+   *
+   * @param name of one of its files, or {@code manifest.json}
+   * @param what is wrong, as a sentence about the file
+   */
+  public CorruptIndexException corrupt(String name, String what) {
+    String path =
+        manifest.files().stream()
+            .filter(entry -> entry.name().equals(name))
+            .map(SnapshotManifest.Entry::path)
+            .findFirst()
+            .orElse(name);
+    return Failures.corrupt(
+        directory == null ? "snapshot in memory, " + path : directory.resolve(path), what);
+  }
+
   /** Whether there is a file of that name. */
   public boolean has(String name) {
     return segments.containsKey(name);

@@ -6,6 +6,7 @@ import io.github.panvec.Capabilities;
 import io.github.panvec.IndexSpec;
 import io.github.panvec.Parameter;
 import io.github.panvec.VectorIndex;
+import io.github.panvec.snapshot.SnapshotReader;
 import java.util.List;
 
 /**
@@ -53,4 +54,30 @@ public interface VectorBackend {
    * @throws BackendUnavailableException when the library cannot be used
    */
   VectorIndex create(IndexSpec spec);
+
+  /**
+   * An index with what a snapshot holds, independent of it from then on.
+   *
+   * @param spec of the snapshot, checked by the caller as for {@link #create}
+   * @param reader the snapshot, of this backend; stays the caller's to close
+   * @throws io.github.panvec.CorruptIndexException when the files do not hold what they should
+   * @throws BackendUnavailableException when the library cannot be used
+   * @throws UnsupportedOperationException when the backend has no snapshots
+   */
+  default VectorIndex open(IndexSpec spec, SnapshotReader reader) {
+    throw new UnsupportedOperationException(name() + " has no snapshots");
+  }
+
+  /**
+   * A read-only index over the files of a snapshot, where they are.
+   *
+   * @param spec as for {@link #open}
+   * @param reader closed with the index; stays the caller's when this throws
+   * @throws io.github.panvec.CorruptIndexException as {@link #open}
+   * @throws BackendUnavailableException when the library cannot be used
+   * @throws UnsupportedOperationException when the backend has no views
+   */
+  default VectorIndex view(IndexSpec spec, SnapshotReader reader) {
+    throw new UnsupportedOperationException(name() + " has no views of snapshots");
+  }
 }

@@ -1,6 +1,7 @@
 package io.github.panvec.engine;
 
 import io.github.panvec.Capabilities;
+import io.github.panvec.CorruptIndexException;
 import io.github.panvec.DuplicateIdException;
 import io.github.panvec.Limits;
 import io.github.panvec.NativeMemoryException;
@@ -13,6 +14,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -59,6 +61,10 @@ final class Generation {
   private final GraphLock graph = new GraphLock(arena);
   private final SlotIds ids = new SlotIds(arena);
   private final IdMap map = new IdMap(ids);
+
+  /** Of what is not written to any more: the file that was saved. */
+  private @Nullable SavedOrder savedOrder;
+
   private final Versions versions = new Versions(arena, ids, this);
 
   /** How many slots are linked, published or not. */
@@ -115,7 +121,101 @@ final class Generation {
 
   /** The slot of {@code id} that is live in {@code version}, or -1. */
   int find(long id, Version version) {
-    return map.find(id, version);
+    SavedOrder saved = savedOrder;
+    return saved == null ? map.find(id, version) : saved.find(id, version);
+  }
+
+  // ---- snapshots
+
+  /**
+   * Takes over what was saved. On an empty generation, which nobody knows of yet; after a failure
+   * nothing but {@link #close} is left.
+   *
+   * @param asView whether to read from these files for as long as it lives, instead of copying
+   *     them; it can then not be written to
+   * @throws CorruptIndexException when the graph, or an id, is not what it should be
+   */
+  void open(SnapshotFiles.Saved saved, boolean asView) {
+    long slotCount = saved.slotCount();
+    try {
+      slots.open(saved.graph(), saved.rows(), slotCount, saved.maxRowNorm(), asView);
+    } catch (CorruptIndexException corrupt) {
+      throw saved.corrupt(SlotIndex.SavedFile.GRAPH.fileName(), corrupt.getMessage());
+    }
+    capacity = slotCount;
+    nextSlot = slotCount;
+    firstNameless = (int) slotCount;
+    if (asView) {
+      ids.map(saved.ids());
+      savedOrder = new SavedOrder(ids, saved.order());
+    } else {
+      ids.reserve(slotCount);
+      for (long slot = 0; slot < slotCount; slot++) {
+        ids.set(slot, saved.ids().getAtIndex(SnapshotFiles.LONG, slot));
+      }
+    }
+    if (slotCount > 0) {
+      versions.publish(slotCount, saved.dead());
+    }
+    if (!asView) {
+      nameLive(saved);
+    }
+  }
+
+  private void nameLive(SnapshotFiles.Saved saved) {
+    Version version = versions.current();
+    map.reserve(version.liveCount());
+    for (int slot = 0; slot < version.slotCount(); slot++) {
+      if (version.isLive(slot)) {
+        long id = ids.get(slot);
+        int same = map.find(id, version);
+        if (same >= 0) {
+          throw saved.corrupt(
+              SnapshotFiles.IDS, "it has " + id + " for two live rows, " + same + " and " + slot);
+        }
+        map.put(id, slot, -1, false);
+      }
+    }
+  }
+
+  /** See {@link SlotIndex#savedFiles()}. */
+  List<SlotIndex.SavedFile> savedFiles() {
+    graph.lockShared();
+    try {
+      return slots.savedFiles();
+    } finally {
+      graph.unlockShared();
+    }
+  }
+
+  /** See {@link SlotIndex#saver}. */
+  SlotIndex.Saver saver(SlotIndex.SavedFile file, long slotCount) {
+    graph.lockShared();
+    try {
+      return slots.saver(file, slotCount);
+    } finally {
+      graph.unlockShared();
+    }
+  }
+
+  /** See {@link SlotIndex.Saver#next}. */
+  long next(SlotIndex.Saver saver, MemorySegment room) {
+    graph.lockShared();
+    try {
+      return saver.next(room);
+    } finally {
+      graph.unlockShared();
+    }
+  }
+
+  /** See {@link SlotIndex#maxRowNorm()}. */
+  double maxRowNorm() {
+    graph.lockShared();
+    try {
+      return slots.maxRowNorm();
+    } finally {
+      graph.unlockShared();
+    }
   }
 
   // ---- writing

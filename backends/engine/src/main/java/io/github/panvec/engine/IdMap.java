@@ -14,7 +14,7 @@ import java.util.Arrays;
  * version finds the slot that was live in it. Entries of removed ids stay: slots are not used twice
  * either, and both go when the index is rebuilt.
  */
-final class IdMap {
+final class IdMap implements SlotLookup {
   private static final VarHandle SLOT = MethodHandles.arrayElementVarHandle(int[].class);
   private static final int NONE = -1;
 
@@ -32,8 +32,8 @@ final class IdMap {
     this.ids = ids;
   }
 
-  /** The slot of {@code id} that is live in {@code version}, or -1. */
-  int find(long id, Version version) {
+  @Override
+  public int find(long id, Version version) {
     int slot = newest(id);
     while (slot != NONE && !version.isLive(slot)) {
       slot = predecessor(slot);

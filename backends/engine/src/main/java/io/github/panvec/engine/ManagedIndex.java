@@ -16,14 +16,19 @@ import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchPath;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
+import io.github.panvec.SnapshotManifest;
 import io.github.panvec.VectorIndex;
 import io.github.panvec.WriteOptions;
+import io.github.panvec.snapshot.FileOperations;
+import io.github.panvec.snapshot.SnapshotReader;
+import io.github.panvec.snapshot.SnapshotWriter;
 import io.github.panvec.spi.BackgroundWork;
 import io.github.panvec.spi.HitSegments;
 import io.github.panvec.spi.Vectors;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -33,7 +38,6 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -82,9 +86,13 @@ public final class ManagedIndex implements VectorIndex {
 
   private final IndexSpec spec;
   private final Capabilities capabilities;
-  private final Supplier<SlotIndex> newSlots;
+  private final Engine engine;
   private final Workers workers;
   private final long compactAt;
+
+  /** What a view reads from, else null. */
+  private final @Nullable Viewed viewed;
+
   private final long rowBytes;
   private final Object owner = new Object();
   private final Guests guests = new Guests();
@@ -113,32 +121,80 @@ public final class ManagedIndex implements VectorIndex {
   /** A compaction that goes on by itself. */
   private record Background(Thread thread, Cancellation cancellation) {}
 
-  /**
-   * An empty index.
-   *
-   * @param newSlots makes an empty slot index; asked now, and for every compaction
-   * @param threads how many threads writing a batch, searching for one, or a compaction that was
-   *     asked for may use, that of its caller among them; all calls together start no more beside
-   *     their callers' than one of them may
-   * @param compactAt percent of dead slots at which it compacts by itself, 0: never
-   */
-  public ManagedIndex(
-      IndexSpec spec,
-      Capabilities capabilities,
-      Supplier<SlotIndex> newSlots,
-      int threads,
-      long compactAt) {
-    this.spec = spec;
-    this.capabilities = capabilities;
-    this.newSlots = newSlots;
-    this.workers = new Workers(threads);
-    this.compactAt = compactAt;
-    this.rowBytes = (long) spec.dimension() * Float.BYTES;
+  /** An empty index. */
+  public ManagedIndex(Engine engine) {
+    this(engine, null);
     generation = empty(0);
   }
 
+  /**
+   * A snapshot in use.
+   *
+   * @param copies of files that cannot be used where they are
+   */
+  private record Viewed(SnapshotReader reader, Arena copies) {
+    void close() {
+      copies.close();
+      reader.close();
+    }
+  }
+
+  private ManagedIndex(Engine engine, @Nullable Viewed viewed) {
+    this.engine = engine;
+    this.viewed = viewed;
+    spec = engine.spec();
+    capabilities = engine.capabilities();
+    workers = new Workers(engine.threads());
+    compactAt = engine.compactAt();
+    rowBytes = (long) spec.dimension() * Float.BYTES;
+  }
+
+  /**
+   * An index with what was saved, independent of the snapshot from then on.
+   *
+   * @param reader stays the caller's to close
+   * @throws io.github.panvec.CorruptIndexException when the files are not what they should be
+   */
+  public static ManagedIndex open(Engine engine, SnapshotReader reader) {
+    ManagedIndex index = new ManagedIndex(engine, (Viewed) null);
+    try (Arena scratch = Arena.ofConfined()) {
+      index.generation = index.opened(reader, scratch, false);
+    }
+    return index;
+  }
+
+  /**
+   * A read-only index that reads from the files of a snapshot.
+   *
+   * @param reader closed with the index; when this throws it stays the caller's
+   * @throws io.github.panvec.CorruptIndexException when the files are not what they should be
+   */
+  public static ManagedIndex view(Engine engine, SnapshotReader reader) {
+    Arena copies = Arena.ofShared();
+    try {
+      ManagedIndex index = new ManagedIndex(engine, new Viewed(reader, copies));
+      index.generation = index.opened(reader, copies, true);
+      return index;
+    } catch (RuntimeException | Error failure) {
+      copies.close();
+      throw failure;
+    }
+  }
+
+  private Generation opened(SnapshotReader reader, Arena copies, boolean asView) {
+    SnapshotFiles.Saved saved = SnapshotFiles.read(reader, copies);
+    Generation opened = empty(0);
+    try {
+      opened.open(saved, asView);
+      return opened;
+    } catch (RuntimeException | Error failure) {
+      opened.close();
+      throw failure;
+    }
+  }
+
   private Generation empty(long number) {
-    return new Generation(owner, number, newSlots.get(), workers, capabilities, spec.dimension());
+    return new Generation(owner, number, engine.newSlots().get(), workers, capabilities, spec.dimension());
   }
 
   @Override
@@ -230,18 +286,22 @@ public final class ManagedIndex implements VectorIndex {
   public long[] ids() {
     Version version = retain();
     try {
-      long[] ids = new long[Math.toIntExact(version.liveCount())];
-      int count = 0;
-      for (long slot = 0; slot < version.slotCount(); slot++) {
-        if (version.isLive(slot)) {
-          ids[count++] = version.home().ids().get(slot);
-        }
-      }
-      Arrays.sort(ids);
-      return ids;
+      return ids(version);
     } finally {
       release(version);
     }
+  }
+
+  private static long[] ids(Version version) {
+    long[] ids = new long[Math.toIntExact(version.liveCount())];
+    int count = 0;
+    for (long slot = 0; slot < version.slotCount(); slot++) {
+      if (version.isLive(slot)) {
+        ids[count++] = version.home().ids().get(slot);
+      }
+    }
+    Arrays.sort(ids);
+    return ids;
   }
 
   // ---- writing
@@ -323,6 +383,7 @@ public final class ManagedIndex implements VectorIndex {
   }
 
   private void lockWriter(Limits limits) {
+    refuseIfView();
     guests.refuseAll();
     Waiting.lock(writer, limits, "the build");
     if (closing) {
@@ -344,6 +405,7 @@ public final class ManagedIndex implements VectorIndex {
   @Override
   public void compact(WriteOptions options) {
     Objects.requireNonNull(options, "options");
+    refuseIfView();
     guests.refuseAll();
     Waiting.lock(compacting, options.limits(), "the compaction");
     try {
@@ -500,6 +562,30 @@ public final class ManagedIndex implements VectorIndex {
       } finally {
         writer.unlock();
       }
+    }
+  }
+
+  // ---- snapshots
+
+  @Override
+  public SnapshotManifest save(Path directory) {
+    return save(new SnapshotWriter(directory, FileOperations.disk()));
+  }
+
+  /** As {@link #save(Path)}, by that writer. */
+  public SnapshotManifest save(SnapshotWriter writer) {
+    Version version = retain();
+    try {
+      return writer.write(SnapshotFiles.contents(engine, version, ids(version)));
+    } finally {
+      release(version);
+    }
+  }
+
+  private void refuseIfView() {
+    if (viewed != null) {
+      throw new UnsupportedOperationException(
+          "a view of a snapshot is read-only; Panvec.open gives an index that can be written to");
     }
   }
 
@@ -733,6 +819,9 @@ public final class ManagedIndex implements VectorIndex {
         if (!closed) {
           closed = true;
           generation.close();
+          if (viewed != null) {
+            viewed.close();
+          }
         }
       } finally {
         writer.unlock();

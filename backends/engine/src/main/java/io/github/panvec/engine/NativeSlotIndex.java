@@ -140,6 +140,28 @@ public abstract class NativeSlotIndex implements SlotIndex {
 
   protected abstract int row(long slot, MemorySegment row, MemorySegment error);
 
+  /**
+   * @param saver pointer, out
+   */
+  protected abstract int saveBegin(
+      int file, long slotCount, MemorySegment saver, MemorySegment error);
+
+  /**
+   * @param written int64
+   */
+  protected abstract int saveNext(
+      MemorySegment saver, MemorySegment room, MemorySegment written, MemorySegment error);
+
+  protected abstract void saveEnd(MemorySegment saver);
+
+  protected abstract int open(
+      MemorySegment graph,
+      MemorySegment rows,
+      long slotCount,
+      double maxRowNorm,
+      int asView,
+      MemorySegment error);
+
   @Override
   public final void prepare(long capacity) {
     try (Arena scratch = Arena.ofConfined()) {
@@ -267,6 +289,48 @@ public abstract class NativeSlotIndex implements SlotIndex {
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment error = scratch.allocate(ERROR_BYTES);
       NativeStatus.check(row(slot, row, error), error);
+    }
+  }
+
+  @Override
+  public final Saver saver(SavedFile file, long slotCount) {
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment address = scratch.allocate(ValueLayout.ADDRESS);
+      MemorySegment error = scratch.allocate(ERROR_BYTES);
+      NativeStatus.check(saveBegin(file.ordinal(), slotCount, address, error), error);
+      return new NativeSaver(address.get(ValueLayout.ADDRESS, 0));
+    }
+  }
+
+  private final class NativeSaver implements Saver {
+    private final MemorySegment saver;
+
+    NativeSaver(MemorySegment saver) {
+      this.saver = saver;
+    }
+
+    @Override
+    public long next(MemorySegment room) {
+      try (Arena scratch = Arena.ofConfined()) {
+        MemorySegment written = scratch.allocate(JAVA_LONG);
+        MemorySegment error = scratch.allocate(ERROR_BYTES);
+        NativeStatus.check(saveNext(saver, room, written, error), error);
+        return written.get(JAVA_LONG, 0);
+      }
+    }
+
+    @Override
+    public void close() {
+      saveEnd(saver);
+    }
+  }
+
+  @Override
+  public final void open(
+      MemorySegment graph, MemorySegment rows, long slotCount, double maxRowNorm, boolean asView) {
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment error = scratch.allocate(ERROR_BYTES);
+      NativeStatus.check(open(graph, rows, slotCount, maxRowNorm, asView ? 1 : 0, error), error);
     }
   }
 

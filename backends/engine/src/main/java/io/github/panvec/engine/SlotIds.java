@@ -16,9 +16,31 @@ final class SlotIds {
   private final Arena arena;
   private volatile MemorySegment[] pages = {};
   private volatile MemorySegment table = MemorySegment.NULL;
+  private boolean isMapped;
 
   SlotIds(Arena arena) {
     this.arena = arena;
+  }
+
+  /**
+   * Uses ids where they are; {@link #set} is not for these.
+   *
+   * @param saved int64 by slot, at an address that 8 divides
+   */
+  void map(MemorySegment saved) {
+    MemorySegment[] mapped = new MemorySegment[Pages.count(saved.byteSize() / Long.BYTES)];
+    for (int i = 0; i < mapped.length; i++) {
+      long first = i * Pages.ID_PAGE_BYTES;
+      mapped[i] = saved.asSlice(first, Math.min(Pages.ID_PAGE_BYTES, saved.byteSize() - first));
+    }
+    table = tableOf(mapped, true);
+    pages = mapped;
+    isMapped = true;
+  }
+
+  /** The ids of the slots of one page. */
+  MemorySegment page(int page) {
+    return pages[page];
   }
 
   /**
@@ -92,8 +114,12 @@ final class SlotIds {
     pages[Pages.page(slot)].setAtIndex(ValueLayout.JAVA_LONG, slot & Pages.SLOT_MASK, id);
   }
 
+  /** Memory of its own. */
   long bytes() {
     long bytes = table.byteSize();
+    if (isMapped) {
+      return bytes;
+    }
     for (MemorySegment page : pages) {
       bytes += page.byteSize();
     }

@@ -4,6 +4,7 @@ import io.github.panvec.Limits;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.spi.HitSegments;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -196,6 +197,61 @@ public interface SlotIndex extends AutoCloseable {
 
   /** Copies the stored row into {@code row}. Shared. */
   void row(long slot, MemorySegment row);
+
+  /** What is saved of a slot index. */
+  enum SavedFile {
+    /** The structure, in the engine's own format, its labels the slots. */
+    GRAPH("graph"),
+    /** float32 rows by slot, where the graph has none. */
+    ROWS("vectors");
+
+    private final String fileName;
+
+    SavedFile(String fileName) {
+      this.fileName = fileName;
+    }
+
+    /** Its name in a snapshot. */
+    String fileName() {
+      return fileName;
+    }
+  }
+
+  /** Writes one file piece by piece. For one thread; rows may be added meanwhile. */
+  interface Saver extends AutoCloseable {
+    /**
+     * The next bytes, into {@code room}, native and of 1 MiB at least; how many, 0 at the end.
+     * Shared.
+     */
+    long next(MemorySegment room);
+
+    @Override
+    void close();
+  }
+
+  /** The files that are to be saved. Shared. */
+  default List<SavedFile> savedFiles() {
+    return List.of(SavedFile.GRAPH);
+  }
+
+  /** Begins to write a file, of the first {@code slotCount} slots, all of them linked. Shared. */
+  Saver saver(SavedFile file, long slotCount);
+
+  /** At least the norm of every row: what {@link #open} needs besides the files. Shared. */
+  double maxRowNorm();
+
+  /**
+   * Takes over what was saved, into an index of the same kind without slots. Exclusive. After a
+   * failure nothing but {@link #close} is left.
+   *
+   * @param graph native, at an address that 8 divides
+   * @param rows the same, or {@link MemorySegment#NULL}
+   * @param asView whether it reads from these segments for as long as it lives, and is never
+   *     written to, instead of copying them
+   * @throws io.github.panvec.CorruptIndexException saying what is wrong with the file
+   */
+  void open(
+      MemorySegment graph, MemorySegment rows, long slotCount, double maxRowNorm, boolean asView);
 
   /** Native memory held, in bytes. Shared. */
   long memoryBytes();

@@ -5,6 +5,11 @@ import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_exa
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_exact_slots;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_link;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_max_level;
+import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_max_row_norm;
+import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_open;
+import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_save_begin;
+import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_save_end;
+import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_save_next;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_memory_bytes;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_prepare;
 import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_reserve;
@@ -165,6 +170,48 @@ final class HnswlibSlotIndex extends NativeSlotIndex {
   @Override
   protected int row(long slot, MemorySegment row, MemorySegment error) {
     return panvec_hnswlib_row(handle(), slot, row, error, ERROR_BYTES);
+  }
+
+  @Override
+  protected int saveBegin(int file, long slotCount, MemorySegment saver, MemorySegment error) {
+    return panvec_hnswlib_save_begin(handle(), file, slotCount, saver, error, ERROR_BYTES);
+  }
+
+  @Override
+  protected int saveNext(
+      MemorySegment saver, MemorySegment room, MemorySegment written, MemorySegment error) {
+    return panvec_hnswlib_save_next(saver, room, room.byteSize(), written, error, ERROR_BYTES);
+  }
+
+  @Override
+  protected void saveEnd(MemorySegment saver) {
+    panvec_hnswlib_save_end(saver);
+  }
+
+  @Override
+  protected int open(
+      MemorySegment graph,
+      MemorySegment rows,
+      long slotCount,
+      double maxRowNorm,
+      int asView,
+      MemorySegment error) {
+    return panvec_hnswlib_open(
+        handle(),
+        graph,
+        graph.byteSize(),
+        rows,
+        rows.byteSize(),
+        slotCount,
+        maxRowNorm,
+        asView,
+        error,
+        ERROR_BYTES);
+  }
+
+  @Override
+  public double maxRowNorm() {
+    return panvec_hnswlib_max_row_norm(handle());
   }
 
   @Override
