@@ -56,9 +56,9 @@ public sealed interface IdFilter {
   }
 
   /**
-   * The ids that a predicate accepts. It is asked once for each live id by a search, and once in
-   * all for each row by a prepared filter; on the thread of the search. What it throws ends the
-   * search and reaches its caller.
+   * The ids that a predicate accepts. It is asked once for each live id by a search, and once for
+   * each row by a {@linkplain VectorIndex#prepare prepared} filter, and again after a compaction;
+   * on the thread of the search. What it throws ends the search and reaches its caller.
    *
    * @param predicate always of the same opinion about an id, and safe for use by several threads
    *     where the filter is used by several; it must not call the index that is searched, which

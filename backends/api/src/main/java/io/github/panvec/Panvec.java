@@ -143,8 +143,8 @@ public final class Panvec {
    * @param snapshot the directory that was saved to
    * @throws ForeignFileException when there is no snapshot, or one of a later format, or one whose
    *     backend this release does not know well enough
-   * @throws CorruptIndexException when a file is missing, or is not what was saved, naming it. It is
-   *     never touched
+   * @throws CorruptIndexException when a file is missing, or is not what was saved, naming it. It
+   *     is never touched
    * @throws IndexIoException when a file cannot be read
    * @throws UnknownBackendException when the backend that saved it is not on the path
    * @throws BackendUnavailableException when the backend's native library cannot be used
@@ -173,10 +173,10 @@ public final class Panvec {
 
   /**
    * A read-only index over the files of a snapshot, mapped into memory: it opens at once, and takes
-   * at most 24 bytes of memory for each vector, beside the pages that the operating system reads and
-   * drops as it likes. Methods that change an index throw {@link UnsupportedOperationException}.
-   * Later saves to the directory do not touch what a view reads; it is deleted by the first save
-   * after the view was closed.
+   * at most 24 bytes of memory for each vector, beside the pages that the operating system reads
+   * and drops as it likes. Methods that change an index throw {@link
+   * UnsupportedOperationException}. Later saves to the directory do not touch what a view reads; it
+   * is deleted by the first save after the view was closed.
    *
    * @param snapshot the directory that was saved to
    * @param verify {@link Verify#SIZES} opens without reading; see there for what it does not find

@@ -257,8 +257,9 @@ public interface VectorIndex extends AutoCloseable {
   }
 
   /**
-   * As {@link #train(MemorySegment)}, with a deadline or a cancellation. What ends early has learnt
-   * nothing.
+   * As {@link #train(MemorySegment)}, with a deadline or a cancellation. What ends while it learns
+   * has learnt nothing; what ends while vectors that are there already are encoded has, and the
+   * next write, or another {@code train}, goes on with them. Answers are the same either way.
    */
   boolean train(MemorySegment sample, WriteOptions options);
 
@@ -273,6 +274,9 @@ public interface VectorIndex extends AutoCloseable {
    * one, so that up to twice the memory is needed for the time. Backends with a parameter {@code
    * compactAt} do it by themselves too, in the background. Does nothing where removed vectors take
    * nothing.
+   *
+   * <p>At its end it waits for searches that began before and still read the old rows: for those
+   * with a slow predicate also beyond a deadline.
    *
    * @throws CancelledException or {@link DeadlineExceededException} as {@code options} say; answers
    *     are as before

@@ -19,8 +19,9 @@ final class Compaction implements AutoCloseable {
   private final Generation to;
   private final int threads;
 
-  /** What the first had learnt when the copy began. */
+  // What the first had learnt, and whether it had dropped its rows, when the copy began:
   private final long trainsAt;
+  private final boolean rowsDropped;
 
   /** Slots below have been copied, or were dead when their turn came. */
   private long reached;
@@ -39,6 +40,7 @@ final class Compaction implements AutoCloseable {
     this.to = to;
     this.threads = threads;
     trainsAt = from.slots().trainsAt();
+    rowsDropped = from.rowsDropped();
     to.trainLike(from);
     to.ensureCapacity(from.versions().current().liveCount());
   }
@@ -52,10 +54,11 @@ final class Compaction implements AutoCloseable {
   }
 
   /**
-   * Whether the old generation was trained after the copy began, which has learnt nothing. Writer.
+   * Whether the old generation was trained after the copy began, which has learnt nothing, or has
+   * dropped the rows that were copied. Writer.
    */
   boolean isOutdated() {
-    return from.slots().trainsAt() != trainsAt;
+    return from.slots().trainsAt() != trainsAt || from.rowsDropped() != rowsDropped;
   }
 
   /**

@@ -37,7 +37,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
-import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -72,9 +71,6 @@ public final class ManagedIndex implements VectorIndex {
   /** How many rows it copies while writers wait. */
   private static final long LAST_ROWS = 64;
 
-  /** How often it goes back to copying beside writers. */
-  private static final int CATCH_UPS = 8;
-
   /** A range search asks for so many of the nearest first, and then for more. */
   private static final int FIRST_RANGE = 1024;
 
@@ -96,8 +92,8 @@ public final class ManagedIndex implements VectorIndex {
   private final long rowBytes;
   private final Object owner = new Object();
   private final Guests guests = new Guests();
-  private final ReentrantLock writer = new ReentrantLock(true);
-  private final ReentrantLock compacting = new ReentrantLock(true);
+  private final Turns writer = new Turns(1);
+  private final Turns compacting = new Turns(1);
 
   /** Changes under the writer mutex. */
   private volatile Generation generation;
@@ -194,7 +190,8 @@ public final class ManagedIndex implements VectorIndex {
   }
 
   private Generation empty(long number) {
-    return new Generation(owner, number, engine.newSlots().get(), workers, capabilities, spec.dimension());
+    return new Generation(
+        owner, number, engine.newSlots().get(), workers, capabilities, spec.dimension());
   }
 
   @Override
@@ -385,9 +382,9 @@ public final class ManagedIndex implements VectorIndex {
   private void lockWriter(Limits limits) {
     refuseIfView();
     guests.refuseAll();
-    Waiting.lock(writer, limits, "the build");
+    writer.acquire(limits, "the build");
     if (closing) {
-      writer.unlock();
+      writer.release();
       throw new IllegalStateException("the index is closed");
     }
   }
@@ -396,7 +393,7 @@ public final class ManagedIndex implements VectorIndex {
     try {
       compactIfDue();
     } finally {
-      writer.unlock();
+      writer.release();
     }
   }
 
@@ -407,11 +404,11 @@ public final class ManagedIndex implements VectorIndex {
     Objects.requireNonNull(options, "options");
     refuseIfView();
     guests.refuseAll();
-    Waiting.lock(compacting, options.limits(), "the compaction");
+    compacting.acquire(options.limits(), "the compaction");
     try {
       replaceGeneration(workers.threads(), hosting(options));
     } finally {
-      compacting.unlock();
+      compacting.release();
     }
   }
 
@@ -440,7 +437,7 @@ public final class ManagedIndex implements VectorIndex {
 
   private void compactInBackground(Cancellation cancellation) {
     boolean done = false;
-    compacting.lock();
+    compacting.acquire(Limits.NONE, "the index");
     try {
       WriteOptions options = WriteOptions.defaults().cancelledBy(cancellation);
       BackgroundWork.compact(spec, size(), () -> replaceGeneration(1, options));
@@ -450,19 +447,19 @@ public final class ManagedIndex implements VectorIndex {
         LOG.log(System.Logger.Level.WARNING, "the compaction of " + spec + " failed", failure);
       }
     } finally {
-      compacting.unlock();
+      compacting.release();
       backgroundEnded(done);
     }
   }
 
   private void backgroundEnded(boolean done) {
-    writer.lock();
+    writer.acquire(Limits.NONE, "the index");
     try {
       background = null;
       // What failed once is tried again when there is twice as much to gain.
       failedAt = done || closing ? 0 : 2 * generation.deadCount();
     } finally {
-      writer.unlock();
+      writer.release();
     }
   }
 
@@ -475,22 +472,19 @@ public final class ManagedIndex implements VectorIndex {
     }
     boolean done = false;
     try (compaction) {
-      // Whoever writes a large batch behind its back gets it copied while others may write, too:
-      // but
-      // not for ever.
-      for (int round = 0; !done && round < CATCH_UPS && !isOutdated(compaction); round++) {
-        while (compaction.behind() > COPY_ROWS) {
-          compaction.step(COPY_ROWS, limits);
+      // Whoever writes more than half as quickly as it copies is caught up with turn by turn.
+      boolean gains = true;
+      while (!done && !isOutdated(compaction)) {
+        // What is written meanwhile is for the next round.
+        long behind = compaction.behind();
+        for (long rows = behind; gains && rows > COPY_ROWS; rows -= COPY_ROWS) {
+          if (!goOn(compaction, limits)) {
+            break;
+          }
           compaction.report(options);
         }
-        done = finish(compaction, limits, round == CATCH_UPS - 1);
-      }
-    } catch (CancelledException | DeadlineExceededException ended) {
-      throw ended;
-    } catch (RuntimeException failure) {
-      // An index that was trained meanwhile may have codes where the copy wants rows.
-      if (!isOutdated(compaction)) {
-        throw failure;
+        done = finish(compaction, limits, !gains);
+        gains = compaction.behind() <= behind / 2;
       }
     } finally {
       if (!done) {
@@ -507,20 +501,36 @@ public final class ManagedIndex implements VectorIndex {
     }
   }
 
+  /** Copies rows beside writers; false when the copy turns out to be outdated. */
+  private boolean goOn(Compaction compaction, Limits limits) {
+    try {
+      compaction.step(COPY_ROWS, limits);
+      return true;
+    } catch (CancelledException | DeadlineExceededException ended) {
+      throw ended;
+    } catch (RuntimeException failure) {
+      // An index that was trained meanwhile may have codes where the copy wants rows.
+      if (isOutdated(compaction)) {
+        return false;
+      }
+      throw failure;
+    }
+  }
+
   private boolean isOutdated(Compaction compaction) {
-    writer.lock();
+    writer.acquire(Limits.NONE, "the index");
     try {
       return compaction.isOutdated();
     } finally {
-      writer.unlock();
+      writer.release();
     }
   }
 
   /** A compaction of the current generation, or null when nothing is dead. */
   private @Nullable Compaction begin(int threads, Limits limits) {
-    Waiting.lock(writer, limits, "the compaction");
+    writer.acquire(limits, "the compaction");
     try {
-      if (closed) {
+      if (closing) {
         throw new IllegalStateException("the index is closed");
       }
       if (generation.deadCount() == 0) {
@@ -534,7 +544,7 @@ public final class ManagedIndex implements VectorIndex {
         throw failure;
       }
     } finally {
-      writer.unlock();
+      writer.release();
     }
   }
 
@@ -548,7 +558,7 @@ public final class ManagedIndex implements VectorIndex {
   private boolean finish(Compaction compaction, Limits limits, boolean atAnyPrice) {
     long left = compaction.behind();
     while (true) {
-      Waiting.lock(writer, limits, "the compaction");
+      writer.acquire(limits, "the compaction");
       try {
         if (compaction.isOutdated() || compaction.behind() > COPY_ROWS && !atAnyPrice) {
           return false;
@@ -560,7 +570,7 @@ public final class ManagedIndex implements VectorIndex {
         }
         left = compaction.behind();
       } finally {
-        writer.unlock();
+        writer.release();
       }
     }
   }
@@ -812,9 +822,9 @@ public final class ManagedIndex implements VectorIndex {
     guests.refuseAll();
     closing = true;
     cancelBackground();
-    compacting.lock();
+    compacting.acquire(Limits.NONE, "the index");
     try {
-      writer.lock();
+      writer.acquire(Limits.NONE, "the index");
       try {
         if (!closed) {
           closed = true;
@@ -824,21 +834,21 @@ public final class ManagedIndex implements VectorIndex {
           }
         }
       } finally {
-        writer.unlock();
+        writer.release();
       }
     } finally {
-      compacting.unlock();
+      compacting.release();
     }
   }
 
   private void cancelBackground() {
-    writer.lock();
+    writer.acquire(Limits.NONE, "the index");
     try {
       if (background != null) {
         background.cancellation().cancel();
       }
     } finally {
-      writer.unlock();
+      writer.release();
     }
   }
 

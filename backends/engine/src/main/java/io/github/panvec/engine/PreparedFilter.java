@@ -4,7 +4,6 @@ import io.github.panvec.IdFilter;
 import io.github.panvec.Limits;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,7 +18,7 @@ final class PreparedFilter implements IdFilter.Prepared {
   private final int rowsPerLook;
 
   /** Held while ids are tested. */
-  private final ReentrantLock testing = new ReentrantLock();
+  private final Turns testing = new Turns(1);
 
   /** Not the index itself, which a filter is not to keep alive. */
   private final Object owner;
@@ -70,7 +69,7 @@ final class PreparedFilter implements IdFilter.Prepared {
   }
 
   private Answers extended(Version version, Limits limits) {
-    Waiting.lock(testing, limits, "the search");
+    testing.acquire(limits, "the search");
     try {
       long generation = version.home().number();
       Answers known = answers;
@@ -85,7 +84,7 @@ final class PreparedFilter implements IdFilter.Prepared {
           ? known
           : tested(known, version, limits, true);
     } finally {
-      testing.unlock();
+      testing.release();
     }
   }
 

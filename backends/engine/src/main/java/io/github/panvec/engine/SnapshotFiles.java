@@ -34,6 +34,8 @@ final class SnapshotFiles {
   static final String LIVE = "live";
   static final ValueLayout.OfInt INT =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -207,7 +209,8 @@ final class SnapshotFiles {
     for (long word = 0; word < words(slotCount); word++) {
       long bits = live.getAtIndex(LONG, word);
       long missing = ~bits & existing(word, slotCount);
-      if ((bits & ~existing(word, slotCount)) != 0 || count + Long.bitCount(missing) > dead.length) {
+      if ((bits & ~existing(word, slotCount)) != 0
+          || count + Long.bitCount(missing) > dead.length) {
         throw reader.corrupt(LIVE, "it does not have as many bits as there are vectors");
       }
       for (; missing != 0; missing &= missing - 1) {
@@ -220,12 +223,16 @@ final class SnapshotFiles {
     return dead;
   }
 
-  private static MemorySegment sized(
-      SnapshotReader reader, String name, long bytes, Arena arena) {
+  private static MemorySegment sized(SnapshotReader reader, String name, long bytes, Arena arena) {
     MemorySegment file = reader.file(name);
     if (file.byteSize() != bytes) {
       throw reader.corrupt(
-          name, "it has " + file.byteSize() + " bytes; " + bytes + " are needed for what the manifest says");
+          name,
+          "it has "
+              + file.byteSize()
+              + " bytes; "
+              + bytes
+              + " are needed for what the manifest says");
     }
     return readable(file, arena);
   }

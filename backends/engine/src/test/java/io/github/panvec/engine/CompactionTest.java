@@ -25,6 +25,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
@@ -32,21 +33,25 @@ import org.junit.jupiter.api.Timeout;
 
 @Timeout(60)
 class CompactionTest {
+  private static final long MOST_ROWS = 1_000_000;
+
   private final List<JavaSlotIndex> made = new ArrayList<>();
   private Consumer<JavaSlotIndex> setUp = slots -> {};
 
   private ManagedIndex index(long compactAt) {
     return new ManagedIndex(
-        IndexSpec.of("java", 1, Metric.L2),
-        new Capabilities(EnumSet.allOf(Metric.class), 1, Integer.MAX_VALUE, true, false, false),
-        () -> {
-          JavaSlotIndex slots = new JavaSlotIndex();
-          setUp.accept(slots);
-          made.add(slots);
-          return slots;
-        },
-        1,
-        compactAt);
+        new Engine(
+            IndexSpec.of("java", 1, Metric.L2),
+            new Capabilities(EnumSet.allOf(Metric.class), 1, Integer.MAX_VALUE, true, false, false),
+            "1",
+            () -> {
+              JavaSlotIndex slots = new JavaSlotIndex();
+              setUp.accept(slots);
+              made.add(slots);
+              return slots;
+            },
+            1,
+            compactAt));
   }
 
   private static long[] ids(int count) {
@@ -185,6 +190,43 @@ class CompactionTest {
       }
       assertThat(index.size()).isEqualTo(rows);
       assertThat(made.subList(0, made.size() - 1)).allMatch(slots -> slots.closed);
+    }
+  }
+
+  @Test
+  void itEndsBesideAWriterAsQuickAsItIs() throws Exception {
+    try (ManagedIndex index = index(0);
+        ExecutorService pool = Executors.newSingleThreadExecutor()) {
+      index.addAll(ids(20_000), floats(20_000));
+      index.remove(0);
+      AtomicBoolean done = new AtomicBoolean();
+      AtomicLong next = new AtomicLong(20_000);
+      // In each step of the copy the writer adds more than a step copies, unless the step keeps it
+      // out.
+      setUp =
+          slots ->
+              slots.beforeNext =
+                  () -> {
+                    long enough = next.get() + 5000;
+                    long until = System.nanoTime() + 20_000_000;
+                    while (next.get() < enough && System.nanoTime() - until < 0) {
+                      Thread.onSpinWait();
+                    }
+                  };
+      Future<?> writer =
+          pool.submit(
+              () -> {
+                while (!done.get() && next.get() < MOST_ROWS) {
+                  long first = next.get();
+                  index.addAll(LongStream.range(first, first + 1000).toArray(), floats(1000));
+                  next.addAndGet(1000);
+                }
+              });
+      index.compact();
+      done.set(true);
+      writer.get();
+      assertThat(next.get()).as("rows when the copy had caught up").isLessThan(MOST_ROWS);
+      assertThat(index.size()).isEqualTo(next.get() - 1);
     }
   }
 

@@ -2,6 +2,7 @@ package io.github.panvec.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.panvec.CorruptIndexException;
 import io.github.panvec.InvalidVectorException;
 import io.github.panvec.Limits;
 import io.github.panvec.NativeMemoryException;
@@ -20,6 +21,8 @@ import java.util.concurrent.ConcurrentHashMap;
  * native library.
  */
 final class JavaSlotIndex implements SlotIndex {
+  private static final int SAVED_AT_ONCE = 1000;
+
   private final List<Float> rows = new ArrayList<>();
   private long linked;
 
@@ -57,6 +60,12 @@ final class JavaSlotIndex implements SlotIndex {
 
   /** Runs after rows have been copied here from another index, when no lock is held. */
   Runnable beforeNext = () -> {};
+
+  /** Runs before each piece of a file that is saved. */
+  Runnable duringSave = () -> {};
+
+  /** How many savers are open. */
+  int savers;
 
   private boolean copied;
 
@@ -292,6 +301,52 @@ final class JavaSlotIndex implements SlotIndex {
   @Override
   public void row(long slot, MemorySegment row) {
     row.set(ValueLayout.JAVA_FLOAT, 0, rows.get((int) slot));
+  }
+
+  @Override
+  public Saver saver(SavedFile file, long slotCount) {
+    assertThat(file).isEqualTo(SavedFile.GRAPH);
+    assertThat(slotCount).isLessThanOrEqualTo(linked);
+    return new Saver() {
+      private int next;
+
+      @Override
+      public long next(MemorySegment room) {
+        duringSave.run();
+        int first = next;
+        while (next < slotCount && next < first + SAVED_AT_ONCE) {
+          room.setAtIndex(SnapshotFiles.FLOAT, next - first, rows.get(next++));
+        }
+        return (next - first) * 4L;
+      }
+
+      @Override
+      public void close() {
+        savers--;
+      }
+
+      private Saver opened() {
+        savers++;
+        return this;
+      }
+    }.opened();
+  }
+
+  @Override
+  public double maxRowNorm() {
+    return 7.25;
+  }
+
+  @Override
+  public void open(
+      MemorySegment graph, MemorySegment vectors, long slotCount, double norm, boolean asView) {
+    if (norm != 7.25 || graph.byteSize() != 4 * slotCount || !vectors.equals(MemorySegment.NULL)) {
+      throw new CorruptIndexException("it has " + graph.byteSize() + " bytes, norm " + norm);
+    }
+    for (long slot = 0; slot < slotCount; slot++) {
+      rows.add(graph.getAtIndex(SnapshotFiles.FLOAT, slot));
+    }
+    linked = slotCount;
   }
 
   @Override

@@ -3,6 +3,7 @@ package io.github.panvec.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.panvec.Cancellation;
 import io.github.panvec.Capabilities;
 import io.github.panvec.IndexSpec;
 import io.github.panvec.InvalidVectorException;
@@ -12,9 +13,18 @@ import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.VectorIndex;
 import io.github.panvec.VectorIndexException;
+import io.github.panvec.WriteOptions;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -32,12 +42,14 @@ class ManagedIndexTest {
   private static VectorIndex managed(
       JavaSlotIndex slots, int dimension, int threads, boolean lossy) {
     return new ManagedIndex(
-        IndexSpec.of("java", dimension, Metric.L2),
-        new Capabilities(
-            EnumSet.allOf(Metric.class), dimension, Integer.MAX_VALUE, true, lossy, false),
-        () -> slots,
-        threads,
-        0);
+        new Engine(
+            IndexSpec.of("java", dimension, Metric.L2),
+            new Capabilities(
+                EnumSet.allOf(Metric.class), dimension, Integer.MAX_VALUE, true, lossy, false),
+            "1",
+            () -> slots,
+            threads,
+            0));
   }
 
   @AfterEach
@@ -92,6 +104,43 @@ class ManagedIndexTest {
         .isInstanceOf(InvalidVectorException.class);
     index.addAll(new long[] {3, 2}, new float[] {3, 2});
     assertThat(found()).containsExactly(1, 3, 2);
+  }
+
+  @Test
+  void aWriteThatMayBeCancelledGetsItsTurnBetweenOthers() throws Exception {
+    int most = 100;
+    AtomicInteger written = new AtomicInteger();
+    AtomicBoolean done = new AtomicBoolean();
+    WriteOptions slow =
+        WriteOptions.defaults().progress((now, all) -> LockSupport.parkNanos(30_000_000));
+    WriteOptions mayEnd = WriteOptions.defaults().cancelledBy(new Cancellation());
+    try (ExecutorService pool = Executors.newFixedThreadPool(2)) {
+      List<Future<?>> writers = new ArrayList<>();
+      for (int i = 0; i < 2; i++) {
+        writers.add(
+            pool.submit(
+                () -> {
+                  while (!done.get() && written.get() < most) {
+                    add(1000 + written.incrementAndGet(), slow);
+                  }
+                }));
+      }
+      while (written.get() < 6) {
+        Thread.onSpinWait();
+      }
+      add(1, mayEnd);
+      done.set(true);
+      for (Future<?> writer : writers) {
+        writer.get();
+      }
+    }
+    assertThat(written.get()).isLessThan(most);
+    assertThat(index.size()).isEqualTo(written.get() + 1);
+  }
+
+  private void add(long id, WriteOptions options) {
+    index.addAll(
+        MemorySegment.ofArray(new long[] {id}), MemorySegment.ofArray(new float[1]), options);
   }
 
   @Test

@@ -35,11 +35,14 @@ class PreparedFilterTest {
 
   private final ManagedIndex index =
       new ManagedIndex(
-          IndexSpec.of("java", 1, Metric.L2),
-          new Capabilities(EnumSet.allOf(Metric.class), 1, Integer.MAX_VALUE, true, false, false),
-          JavaSlotIndex::new,
-          1,
-          0);
+          new Engine(
+              IndexSpec.of("java", 1, Metric.L2),
+              new Capabilities(
+                  EnumSet.allOf(Metric.class), 1, Integer.MAX_VALUE, true, false, false),
+              "1",
+              JavaSlotIndex::new,
+              1,
+              0));
 
   private final List<Long> asked = new ArrayList<>();
   private Runnable atThird = () -> {};

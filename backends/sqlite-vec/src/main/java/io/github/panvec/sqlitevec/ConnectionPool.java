@@ -1,6 +1,7 @@
 package io.github.panvec.sqlitevec;
 
 import io.github.panvec.Limits;
+import io.github.panvec.engine.Turns;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.concurrent.atomic.AtomicInteger;

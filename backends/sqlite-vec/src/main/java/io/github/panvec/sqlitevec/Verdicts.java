@@ -2,6 +2,7 @@ package io.github.panvec.sqlitevec;
 
 import io.github.panvec.IdFilter;
 import io.github.panvec.Limits;
+import io.github.panvec.engine.Turns;
 import java.util.Arrays;
 
 /**

@@ -1,4 +1,4 @@
-package io.github.panvec.sqlitevec;
+package io.github.panvec.engine;
 
 import io.github.panvec.Limits;
 import java.util.ArrayDeque;
@@ -10,7 +10,7 @@ import java.util.concurrent.locks.LockSupport;
  * without losing its place in the queue to looking at them. Thread-safe; allocates nothing where
  * there is no wait.
  */
-final class Turns {
+public final class Turns {
   /** How long a wait goes on after it was cancelled. */
   private static final long LOOK_NANOS = 1_000_000;
 
@@ -25,7 +25,8 @@ final class Turns {
   /** Guarded by this. */
   private int free;
 
-  Turns(int permits) {
+  /** With that many permits. */
+  public Turns(int permits) {
     free = permits;
   }
 
@@ -34,7 +35,7 @@ final class Turns {
    *
    * @param what the call, for the message of what a limit throws
    */
-  void acquire(Limits limits, String what) {
+  public void acquire(Limits limits, String what) {
     Waiter waiter;
     synchronized (this) {
       if (free > 0) {
@@ -68,7 +69,7 @@ final class Turns {
   }
 
   /** Takes a permit if one is free. */
-  synchronized boolean tryAcquire() {
+  public synchronized boolean tryAcquire() {
     if (free == 0) {
       return false;
     }
@@ -76,7 +77,8 @@ final class Turns {
     return true;
   }
 
-  synchronized void release() {
+  /** Gives a permit back, to the one who has waited longest. */
+  public synchronized void release() {
     Waiter next = waiting.poll();
     if (next == null) {
       free++;
