@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -26,6 +27,7 @@
 #endif
 
 #include "check.hpp"
+#include "graph.hpp"
 #include "panvec_hnswlib.h"
 #include "panvec_kernels.hpp"
 
@@ -97,6 +99,10 @@ class Index {
 
   void reserve(std::int64_t capacity) {
     ok(panvec_hnswlib_reserve(handle(), capacity, error_text, sizeof error_text));
+    name(capacity);
+  }
+
+  void name(std::int64_t capacity) {
     while (static_cast<std::int64_t>(ids_.size()) * kSlotsPerPage < capacity) {
       const auto first = static_cast<std::int64_t>(ids_.size()) * kSlotsPerPage;
       ids_.push_back(std::make_unique<std::int64_t[]>(kSlotsPerPage));
@@ -134,6 +140,17 @@ class Index {
     }
     const std::int64_t at = slot % kSlotsPerPage;
     const_cast<std::uint64_t*>(dead_pages_[page])[at / 64] |= std::uint64_t{1} << (at % 64);
+  }
+
+  // Takes over a saved graph; the status.
+  std::int32_t open(const std::string& file, std::int64_t slots, bool as_view, double max_row_norm) {
+    const std::int32_t status =
+        panvec_hnswlib_open(handle(), file.data(), static_cast<std::int64_t>(file.size()), nullptr, 0, slots,
+                            max_row_norm, as_view ? 1 : 0, error_text, sizeof error_text);
+    if (status != PANVEC_OK) return status;
+    slot_count_ = slots;
+    name(slots);
+    return status;
   }
 
   std::vector<float> row(std::int64_t slot) const {
@@ -1169,6 +1186,193 @@ void scans_are_exact_over_large_rows_that_were_taken_over() {
   }
 }
 
+// Calls `between` after each piece.
+template <typename Between>
+std::string saved(const Index& index, std::int64_t slots, Between&& between) {
+  panvec_hnswlib_saver* saver = nullptr;
+  ok(panvec_hnswlib_save_begin(index.handle(), PANVEC_FILE_GRAPH, slots, &saver, error_text, sizeof error_text));
+  std::string file;
+  std::vector<char> room(std::size_t{1} << 20);
+  std::int64_t written = -1;
+  while (written != 0) {
+    ok(panvec_hnswlib_save_next(saver, room.data(), static_cast<std::int64_t>(room.size()), &written, error_text,
+                                sizeof error_text));
+    file.append(room.data(), static_cast<std::size_t>(written));
+    between();
+  }
+  panvec_hnswlib_save_end(saver);
+  return file;
+}
+
+std::string saved(const Index& index) {
+  return saved(index, index.slots(), [] {});
+}
+
+double norm_of(const Index& index) { return panvec_hnswlib_max_row_norm(index.handle()); }
+
+void a_saved_graph_answers_the_same() {
+  std::mt19937 random(kSeed);
+  for (const std::int32_t metric : {PANVEC_L2, PANVEC_COSINE, PANVEC_DOT}) {
+    for (const std::size_t dim : {1, 33}) {
+      Index index(metric, static_cast<std::int32_t>(dim), 5);
+      index.add(clustered(3000, dim, random), 2);
+      const std::string file = saved(index);
+      Index opened(metric, static_cast<std::int32_t>(dim), 5);
+      Index view(metric, static_cast<std::int32_t>(dim), 5);
+      CHECK_EQUAL(PANVEC_OK, opened.open(file, 3000, false, norm_of(index)));
+      CHECK_EQUAL(PANVEC_OK, view.open(file, 3000, true, norm_of(index)));
+      // Beside the file: a pointer for each slot.
+      CHECK(panvec_hnswlib_memory_bytes(view.handle()) < 3000 * 24);
+      const auto same = [&] {
+        const std::vector<float> query = clustered(1, dim, random);
+        CHECK(search(index, query.data(), 20, 30) == search(opened, query.data(), 20, 30));
+        CHECK(search(index, query.data(), 20, 30) == search(view, query.data(), 20, 30));
+        CHECK(exact(index, query.data(), 20) == exact(view, query.data(), 20));
+      };
+      for (int i = 0; i < 20; ++i) same();
+      CHECK(file == saved(opened));
+      CHECK(file == saved(view));
+      // One goes on as the other does.
+      const std::vector<float> more = clustered(500, dim, random);
+      index.add(more);
+      opened.add(more);
+      CHECK(saved(index) == saved(opened));
+    }
+  }
+}
+
+void hnswlib_reads_what_is_saved() {
+  std::mt19937 random(kSeed);
+  constexpr std::size_t dim = 16;
+  Index index(PANVEC_L2, dim, 8);
+  index.add(clustered(2000, dim, random));
+  const std::string path = "hnswlib_test.saved";
+  std::ofstream(path, std::ios::binary) << saved(index);
+  hnswlib::L2Space space(dim);
+  hnswlib::HierarchicalNSW<float> upstream(&space, path);
+  std::remove(path.c_str());
+  upstream.checkIntegrity();
+  upstream.setEf(3000);
+  for (int i = 0; i < 20; ++i) {
+    const std::vector<float> query = clustered(1, dim, random);
+    auto found = upstream.searchKnn(query.data(), 10);
+    const Hits truth = exact(index, query.data(), 10);
+    for (std::size_t at = 10; at > 0; --at, found.pop()) {
+      CHECK_EQUAL(truth[at - 1].second, Index::id_of(static_cast<std::int64_t>(found.top().second)));
+    }
+  }
+}
+
+void a_graph_is_saved_as_it_was_while_rows_are_linked() {
+  std::mt19937 random(kSeed);
+  constexpr std::size_t dim = 64;
+  Index index(PANVEC_L2, dim);
+  index.add(clustered(5000, dim, random), 2);
+  int pieces = 0;
+  const std::string file = saved(index, 5000, [&] {
+    index.add(clustered(500, dim, random), 2);
+    ++pieces;
+  });
+  CHECK(pieces > 2);
+  // Every link is checked: none leads to a row that came later.
+  Index opened(PANVEC_L2, dim);
+  CHECK_EQUAL(PANVEC_OK, opened.open(file, 5000, false, norm_of(index)));
+  double sum = 0;
+  for (int i = 0; i < 50; ++i) {
+    const std::vector<float> query = clustered(1, dim, random);
+    sum += recall(exact(opened, query.data(), 10), search(opened, query.data(), 10, 100));
+  }
+  CHECK(sum / 50 > 0.95);
+}
+
+void an_empty_graph_is_saved_too() {
+  Index index(PANVEC_COSINE, 3);
+  const std::string file = saved(index);
+  Index opened(PANVEC_COSINE, 3);
+  Index view(PANVEC_COSINE, 3);
+  CHECK_EQUAL(PANVEC_OK, opened.open(file, 0, false, norm_of(index)));
+  CHECK_EQUAL(PANVEC_OK, view.open(file, 0, true, norm_of(index)));
+  const float query[] = {1, 2, 3};
+  CHECK(search(view, query, 1, 10).empty());
+  opened.add({1, 2, 3});
+  CHECK_EQUAL(std::size_t{1}, search(opened, query, 1, 10).size());
+}
+
+void a_damaged_file_is_refused_or_leads_nowhere_else() {
+  std::mt19937 random(kSeed);
+  constexpr std::size_t dim = 4;
+  Index index(PANVEC_L2, dim, 4);
+  index.add(clustered(400, dim, random));
+  const std::string file = saved(index);
+  const auto attempt = [&](const std::string& damaged, bool as_view) {
+    // In a block of its own size, so that the address sanitizer sees what is read beyond it.
+    const std::string copy(damaged);
+    Index opened(PANVEC_L2, dim, 4);
+    const std::int32_t status = opened.open(copy, 400, as_view, norm_of(index));
+    if (status != PANVEC_OK) {
+      CHECK_EQUAL(PANVEC_CORRUPT, status);
+      CHECK(error_text[0] != '\0');
+      return false;
+    }
+    for (int i = 0; i < 3; ++i) {
+      // Distances may be NaN now, and rows twice: only that it ends is asked for.
+      const std::vector<float> query = clustered(1, dim, random);
+      std::int64_t ids[10];
+      float distances[10];
+      std::int32_t count = 0;
+      ok(panvec_hnswlib_search(opened.handle(), 400, nullptr, opened.id_pages(), nullptr, query.data(), 10, 50, nullptr,
+                               kForever, ids, distances, &count, error_text, sizeof error_text));
+      CHECK(count >= 0 && count <= 10);
+    }
+    return true;
+  };
+  for (const bool as_view : {false, true}) {
+    CHECK(attempt(file, as_view));
+    for (std::size_t size = 0; size < file.size(); size += size < 512 ? 1 : 97) {
+      CHECK(!attempt(file.substr(0, size), as_view));
+    }
+    CHECK(!attempt(file + '\0', as_view));
+    int refused = 0;
+    for (int i = 0; i < 3000; ++i) {
+      std::string damaged = file;
+      const std::size_t bit = random() % (i < 1500 ? 96 * 8 : file.size() * 8);
+      damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+      refused += attempt(damaged, as_view) ? 0 : 1;
+    }
+    CHECK(refused > 500);
+  }
+  Index other(PANVEC_L2, dim, 5);
+  CHECK_EQUAL(PANVEC_CORRUPT, other.open(file, 400, false, norm_of(index)));
+  Index fewer(PANVEC_L2, dim, 4);
+  CHECK_EQUAL(PANVEC_CORRUPT, fewer.open(file, 399, false, norm_of(index)));
+}
+
+void a_view_is_not_written_to() {
+  std::mt19937 random(kSeed);
+  Index index(PANVEC_L2, 2);
+  index.add(clustered(100, 2, random));
+  const std::string file = saved(index);
+  Index view(PANVEC_L2, 2);
+  CHECK_EQUAL(PANVEC_OK, view.open(file, 100, true, norm_of(index)));
+  panvec_hnswlib* const handle = view.handle();
+  const float row[] = {1, 2};
+  const std::int32_t slot = 0;
+  std::int64_t number = 0;
+  std::int32_t component = 0;
+  char* const text = error_text;
+  constexpr std::int32_t room = sizeof error_text;
+  const auto refused = [&](std::int32_t status) {
+    CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, status);
+    CHECK_EQUAL(std::string("a view cannot be changed"), std::string(error_text));
+  };
+  refused(panvec_hnswlib_prepare(handle, 200, text, room));
+  refused(panvec_hnswlib_reserve(handle, 200, text, room));
+  refused(panvec_hnswlib_stage(handle, 100, row, 1, &number, &component, text, room));
+  refused(panvec_hnswlib_stage_from(handle, 100, index.handle(), &slot, 1, text, room));
+  refused(panvec_hnswlib_link(handle, 100, 1, 1, nullptr, 0, &number, text, room));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, index.open(file, 100, false, norm_of(index)));
+}
+
 void null_where_it_means_nothing_is_refused_by_name() {
   const Index index(PANVEC_L2, 4);
   panvec_hnswlib* const handle = index.handle();
@@ -1300,6 +1504,12 @@ int main() {
   run("searches are stopped by another thread", searches_are_stopped_by_another_thread);
   run("rows of another index are taken over bit for bit", rows_of_another_index_are_taken_over_bit_for_bit);
   run("scans are exact over large rows that were taken over", scans_are_exact_over_large_rows_that_were_taken_over);
+  run("a saved graph answers the same", a_saved_graph_answers_the_same);
+  run("hnswlib reads what is saved", hnswlib_reads_what_is_saved);
+  run("a graph is saved as it was while rows are linked", a_graph_is_saved_as_it_was_while_rows_are_linked);
+  run("an empty graph is saved too", an_empty_graph_is_saved_too);
+  run("a damaged file is refused or leads nowhere else", a_damaged_file_is_refused_or_leads_nowhere_else);
+  run("a view is not written to", a_view_is_not_written_to);
   run("NULL where it means nothing is refused by name", null_where_it_means_nothing_is_refused_by_name);
   run("hostile sources are refused", hostile_sources_are_refused);
 }
