@@ -71,6 +71,13 @@ constexpr SimdLevel kLevels[] = {SimdLevel::kBaseline, SimdLevel::kNeon, SimdLev
 constexpr std::int32_t kNotChosen = -1;
 std::atomic<std::int32_t> chosen_level{kNotChosen};
 
+// Rows in a mapped file of FAISS's begin at any address.
+PANVEC_INLINE float at(const float* vector, std::size_t i) {
+  float component;
+  std::memcpy(&component, vector + i, sizeof component);
+  return component;
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Ranking kernels. ranking_error relies on their shape: at least 16 running sums, at most 3 extra steps for whole
 // blocks, one for the rest, and a reduction as a tree.
@@ -80,12 +87,12 @@ float l2_squared_baseline(const float* a, const float* b, std::size_t n) {
   std::size_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      const float t = a[i + lane] - b[i + lane];
+      const float t = at(a, i + lane) - at(b, i + lane);
       sums[lane] += t * t;
     }
   }
   for (std::size_t lane = 0; i + lane < n; ++lane) {
-    const float t = a[i + lane] - b[i + lane];
+    const float t = at(a, i + lane) - at(b, i + lane);
     sums[lane] += t * t;
   }
   return sum_lanes(sums);
@@ -95,9 +102,9 @@ float inner_product_baseline(const float* a, const float* b, std::size_t n) {
   float sums[kLanes] = {};
   std::size_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += a[i + lane] * b[i + lane];
+    for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += at(a, i + lane) * at(b, i + lane);
   }
-  for (std::size_t lane = 0; i + lane < n; ++lane) sums[lane] += a[i + lane] * b[i + lane];
+  for (std::size_t lane = 0; i + lane < n; ++lane) sums[lane] += at(a, i + lane) * at(b, i + lane);
   return sum_lanes(sums);
 }
 
@@ -200,7 +207,7 @@ float l2_squared_neon(const float* a, const float* b, std::size_t n) {
   for (; i + 4 <= n; i += 4) s0 = add_square_neon(vld1q_f32(a + i), vld1q_f32(b + i), s0);
   float rest = 0.0f;
   for (; i < n; ++i) {
-    const float t = a[i] - b[i];
+    const float t = at(a, i) - at(b, i);
     rest += t * t;
   }
   return vaddvq_f32(vaddq_f32(vaddq_f32(s0, s1), vaddq_f32(s2, s3))) + rest;
@@ -217,7 +224,7 @@ float inner_product_neon(const float* a, const float* b, std::size_t n) {
   }
   for (; i + 4 <= n; i += 4) s0 = vfmaq_f32(s0, vld1q_f32(a + i), vld1q_f32(b + i));
   float rest = 0.0f;
-  for (; i < n; ++i) rest += a[i] * b[i];
+  for (; i < n; ++i) rest += at(a, i) * at(b, i);
   return vaddvq_f32(vaddq_f32(vaddq_f32(s0, s1), vaddq_f32(s2, s3))) + rest;
 }
 
@@ -242,9 +249,9 @@ PANVEC_INLINE double eight_lane_sum(const float* a, const float* b, std::size_t 
   double c[8] = {};
   std::size_t i = 0;
   for (; i + 8 <= n; i += 8) {
-    for (std::size_t lane = 0; lane < 8; ++lane) c[lane] += Term::term(a[i + lane], b[i + lane]);
+    for (std::size_t lane = 0; lane < 8; ++lane) c[lane] += Term::term(at(a, i + lane), at(b, i + lane));
   }
-  for (std::size_t lane = 0; i + lane < n; ++lane) c[lane] += Term::term(a[i + lane], b[i + lane]);
+  for (std::size_t lane = 0; i + lane < n; ++lane) c[lane] += Term::term(at(a, i + lane), at(b, i + lane));
   return ((c[0] + c[4]) + (c[2] + c[6])) + ((c[1] + c[5]) + (c[3] + c[7]));
 }
 
