@@ -76,4 +76,15 @@ void RowStore::stage_from(std::int64_t first_slot, const SlotRows& source, const
   max_row_norm_.store(max_norm, std::memory_order_relaxed);
 }
 
+void RowStore::load(const char* rows, std::size_t count, double max_row_norm) {
+  reserve(count);
+  if (count > 0) std::memcpy(block_.data(), rows, count * dim_ * sizeof(float));
+  max_row_norm_.store(max_row_norm, std::memory_order_relaxed);
+}
+
+void RowStore::map(const char* rows, double max_row_norm) {
+  mapped_ = rows;
+  max_row_norm_.store(max_row_norm, std::memory_order_relaxed);
+}
+
 }  // namespace panvec

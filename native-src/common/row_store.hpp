@@ -22,7 +22,7 @@ class RowStore {
 
   Metric metric() const { return metric_; }
   std::size_t dim() const { return dim_; }
-  SlotRows rows() const { return {block_.data(), dim_ * sizeof(float), dim_}; }
+  SlotRows rows() const { return {mapped_ != nullptr ? mapped_ : block_.data(), dim_ * sizeof(float), dim_}; }
   // At least the norm of every row staged so far.
   double max_row_norm() const { return max_row_norm_.load(std::memory_order_relaxed); }
   std::size_t bytes() const { return block_.size(); }
@@ -34,10 +34,16 @@ class RowStore {
   // The same with rows that are stored elsewhere, by the same metric and dim.
   void stage_from(std::int64_t first_slot, const SlotRows& source, const std::int32_t* slots, std::int64_t count);
 
+  // Takes over rows from a file, whose norms are at most max_row_norm, into an empty store: load copies them; after map
+  // they are read where they are, and none is written any more.
+  void load(const char* rows, std::size_t count, double max_row_norm);
+  void map(const char* rows, double max_row_norm);
+
  private:
   Metric metric_;
   std::size_t dim_;
   std::atomic<double> max_row_norm_;
+  const char* mapped_ = nullptr;
   GrowingBlock block_;
 };
 

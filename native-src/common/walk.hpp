@@ -25,9 +25,16 @@
 
 namespace panvec {
 
+// Neighbours. In a mapped file they are not aligned.
 struct Links {
-  const std::uint32_t* first;
+  const void* first;
   std::size_t count;
+
+  std::uint32_t operator[](std::size_t i) const {
+    std::uint32_t slot;
+    std::memcpy(&slot, static_cast<const char*>(first) + i * sizeof slot, sizeof slot);
+    return slot;
+  }
 };
 
 template <typename Graph, typename Distance>
@@ -138,13 +145,13 @@ class Walk {
         const Links links = graph_.links(best.slot, level);
         watch_.passed(links.count);
         for (std::size_t i = 0; i < links.count; ++i) {
-          if (exists(links.first[i])) distance_.prefetch(links.first[i]);
+          if (exists(links[i])) distance_.prefetch(links[i]);
         }
         for (std::size_t i = 0; i < links.count; ++i) {
-          if (!exists(links.first[i])) continue;
-          const float distance = distance_(links.first[i]);
+          if (!exists(links[i])) continue;
+          const float distance = distance_(links[i]);
           if (distance < best.distance) {
-            best = {distance, links.first[i]};
+            best = {distance, links[i]};
             moved = true;
           }
         }
@@ -164,7 +171,7 @@ class Walk {
     std::size_t count = 0;
     // Without a branch: whether a neighbour was seen before cannot be predicted.
     for (std::size_t i = 0; i < links.count; ++i) {
-      const std::uint32_t slot = links.first[i];
+      const std::uint32_t slot = links[i];
       if (!exists(slot)) continue;
       fresh[count] = slot;
       count += scratch_.visited.visited(slot) ? 0 : 1;

@@ -101,6 +101,11 @@ void Codes::store_code(std::int64_t slot, const char* code) {
   std::memcpy(block_.data() + static_cast<std::size_t>(slot) * code_bytes(), code, code_bytes());
 }
 
+void Codes::load(const char* codes, std::size_t count) {
+  reserve(count);
+  if (count > 0) std::memcpy(block_.data(), codes, count * code_bytes());
+}
+
 void Codes::encode(const float* row, char* code) const {
   switch (quantization_) {
     case Quantization::kF16:

@@ -46,8 +46,8 @@ class Codes final : public RowDecoder {
   std::size_t code_bytes() const { return dim_ * (quantization_ == Quantization::kI8 ? 1 : 2); }
   std::size_t bytes() const { return block_.size(); }
   const CodeKernel& kernel() const { return kernel_; }
-  const char* first() const { return block_.data(); }
-  const char* code(std::int64_t slot) const { return block_.data() + static_cast<std::size_t>(slot) * code_bytes(); }
+  const char* first() const { return mapped_ != nullptr ? mapped_ : block_.data(); }
+  const char* code(std::int64_t slot) const { return first() + static_cast<std::size_t>(slot) * code_bytes(); }
 
   // Room for `capacity` codes; strong guarantee, quick.
   void reserve(std::size_t capacity);
@@ -59,11 +59,17 @@ class Codes final : public RowDecoder {
   // A unit vector for COSINE.
   void decode(std::int64_t slot, float* row) const override;
 
+  // Takes over codes from a file: load copies them; after map they are read where they are, and none is stored any
+  // more.
+  void load(const char* codes, std::size_t count);
+  void map(const char* codes) { mapped_ = codes; }
+
  private:
   Metric metric_;
   Quantization quantization_;
   std::size_t dim_;
   CodeKernel kernel_;
+  const char* mapped_ = nullptr;
   GrowingBlock block_;
 };
 

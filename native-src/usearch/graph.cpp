@@ -61,6 +61,7 @@ Graph::Graph(std::size_t m, std::size_t ef_construction)
       graph_(unum::usearch::index_config_t(m, 2 * m), NullingAllocator<char>(), NodeAllocator(nodes_)) {}
 
 std::size_t Graph::memory_bytes() const {
+  if (is_mapped()) return sizeof(Graph) + sizeof(FileNodes) + mapped_->memory_bytes();
   // Of the pointers to nodes, those in use.
   return sizeof(Graph) + nodes_.bytes() + count_.bytes() - (upstream_capacity_ - capacity_) * sizeof(void*);
 }

@@ -14,6 +14,7 @@
 
 #include "graph.hpp"
 #include "parallel.hpp"
+#include "slot_levels.hpp"
 
 namespace panvec {
 
@@ -67,10 +68,8 @@ class LinkPrefetch {
   std::size_t lines_;
 };
 
-// Takes the text of a result at once: its owner throws it when it dies.
-template <typename Result>
-void check_upstream(Result&& result) {
-  const char* message = result.error.release();
+// NULL when all is well.
+inline void check_upstream(const char* message) {
   if (message == nullptr) return;
   if (std::strcmp(message, "Out of memory!") == 0) throw std::bad_alloc();
   fail(PANVEC_NATIVE, std::string("usearch: ") + message);
@@ -78,21 +77,38 @@ void check_upstream(Result&& result) {
 
 // usearch does not notice when the set of visited nodes of an insertion cannot be made, and would read neighbours it
 // has not found. A search makes the set and says so. It reads without locks: nobody may be inserting.
-template <typename Metric>
-void Graph::make_ready(const Metric& metric, unsigned workers) {
+template <typename Metric, typename Prefetch>
+void Graph::make_ready(const Metric& metric, const Prefetch& prefetch, unsigned workers) {
   const MemoryCount::Scope counting(count_);
   unum::usearch::index_search_config_t least;
   least.expansion = 1;
   for (unsigned worker = 0; worker < workers; ++worker) {
     if (contexts_[worker] != 0) continue;
     least.thread = worker;
-    check_upstream(graph_.search(Newcomer{metric.vectors().at(0)}, 1, metric, least));
+    // A result throws its text when it dies with it.
+    check_upstream(graph_.search(Newcomer{metric.vectors().at(0)}, 1, metric, least).error.release());
+    skip_levels(metric, prefetch, worker);
     contexts_[worker] = 1;
   }
 }
 
+// Every context draws the same levels from its beginning on. An index that is opened, gets a few rows and is saved,
+// again and again, would get rows on the base layer only; so this one begins elsewhere. A level is drawn, and lost,
+// before usearch finds that there is no memory for the node.
 template <typename Metric, typename Prefetch>
-void Graph::insert(const Metric& metric, const Prefetch& prefetch, unsigned worker, bool beside_others) {
+void Graph::skip_levels(const Metric& metric, const Prefetch& prefetch, unsigned worker) {
+  constexpr std::uint64_t most = 1024;
+  // The first slot has been linked without.
+  if (linked() <= 1) return;
+  const std::uint64_t levels = mixed(worker, static_cast<std::uint64_t>(linked())) % most;
+  nodes_.refuse(true);
+  for (std::uint64_t level = 0; level < levels; ++level) (void)insert(metric, prefetch, worker, false);
+  nodes_.refuse(false);
+}
+
+// What usearch says when it does not insert the next slot.
+template <typename Metric, typename Prefetch>
+const char* Graph::insert(const Metric& metric, const Prefetch& prefetch, unsigned worker, bool beside_others) {
   const MemoryCount::Scope counting(count_);
   unum::usearch::index_update_config_t config;
   config.expansion = std::min(ef_construction_, std::max(capacity_, std::size_t{2}));
@@ -107,7 +123,7 @@ void Graph::insert(const Metric& metric, const Prefetch& prefetch, unsigned work
   };
   auto result = graph_.add(slot, Newcomer{metric.vectors().at(slot)}, metric, config, made, prefetch);
   unfinished_.end(worker);
-  check_upstream(result);
+  return result.error.release();
 }
 
 template <typename Vectors>
@@ -133,13 +149,14 @@ void Graph::link_ranked(const Vectors& vectors, std::int64_t count, unsigned thr
     std::int64_t next = first;
     if (next == 0) {
       // It has nobody to link to, and others would not find it.
-      insert(metric, prefetch, 0, false);
+      check_upstream(insert(metric, prefetch, 0, false));
       ++next;
     }
-    make_ready(metric, workers);
+    make_ready(metric, prefetch, workers);
     OrderedWork work(next, first + count, yield, slice_nanos);
-    work.run(workers, slots_per_thread,
-             [&](std::int64_t, unsigned worker) { insert(metric, prefetch, worker, workers > 1); });
+    work.run(workers, slots_per_thread, [&](std::int64_t, unsigned worker) {
+      check_upstream(insert(metric, prefetch, worker, workers > 1));
+    });
   } catch (...) {
     account();
     throw;

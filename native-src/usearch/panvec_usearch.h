@@ -38,6 +38,7 @@ extern "C" {
 #endif
 
 typedef struct panvec_usearch panvec_usearch;
+typedef struct panvec_usearch_saver panvec_usearch_saver;
 
 /* What the graph is built and walked on. All but F32 are lossy: they rank by code and re-rank on the float32 rows, if
  * those are kept. */
@@ -119,6 +120,31 @@ int32_t panvec_usearch_exact_slots(const panvec_usearch *index, const int32_t *s
 
 /* Copies the stored row (COSINE: the unit vector), bit for bit. */
 int32_t panvec_usearch_row(const panvec_usearch *index, int64_t slot, float *row, char *error, int32_t error_capacity);
+
+/* Saving. PANVEC_FILE_GRAPH is a file as usearch's index_dense_gt::save writes it, for the first slot_count slots (all
+ * linked), whose keys are their slots; its vectors are the codes, where there are any, else the rows; links to later
+ * slots are left out. PANVEC_FILE_ROWS is for lossy indexes that keep their rows. A saver is one thread's. begin and
+ * next read the index, as a search does; between them rows may be added, and linked. next writes the following bytes
+ * to `room`, of at least 1,048,576 bytes: *written of them, 0 at the end. end frees the saver, before the index is
+ * freed. */
+int32_t panvec_usearch_save_begin(const panvec_usearch *index, int32_t file, int64_t slot_count,
+                                  panvec_usearch_saver **saver, char *error, int32_t error_capacity);
+int32_t panvec_usearch_save_next(panvec_usearch_saver *saver, char *room, int64_t capacity, int64_t *written,
+                                 char *error, int32_t error_capacity);
+void panvec_usearch_save_end(panvec_usearch_saver *saver);
+
+/* Takes over such files, given complete in memory (at addresses that 8 divides), into an index that was created with
+ * the same metric, dim, quantization, m and keep_vectors and has no slots. rows: NULL where there is no such file.
+ * max_row_norm: as panvec_usearch_max_row_norm said when they were saved. With as_view != 0 the files are used where
+ * they are for as long as the index lives, and prepare, reserve, stage, stage_from and link refuse the index; only
+ * heads, levels and sizes are checked then, and a file with other content leads to wrong answers, but not beyond its
+ * end. Otherwise they are copied, and every link checked. PANVEC_CORRUPT says what is wrong. Exclusive. After a failure
+ * the index can only be freed. */
+int32_t panvec_usearch_open(panvec_usearch *index, const char *graph, int64_t graph_bytes, const char *rows,
+                            int64_t rows_bytes, int64_t slot_count, double max_row_norm, int32_t as_view, char *error,
+                            int32_t error_capacity);
+/* At least the norm of every row that is kept. */
+double panvec_usearch_max_row_norm(const panvec_usearch *index);
 
 /* Bytes of native memory held by the index: rows, codes, nodes, what usearch needs for linking, and what searches keep.
  * */

@@ -7,6 +7,7 @@ namespace panvec {
 
 char* NodeArena::allocate(std::size_t bytes) noexcept {
   constexpr std::size_t least = std::size_t{64} << 10, most = std::size_t{64} << 20;
+  if (refuses_) return nullptr;
   if (blocks_.empty() || blocks_.back().size() - used_ < kLead + bytes) {
     // At most a quarter is unused, and of a large block only pages that were touched cost memory.
     const std::size_t size = std::max(std::clamp(this->bytes() / 4, least, most), kLead + bytes);

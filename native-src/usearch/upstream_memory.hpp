@@ -78,6 +78,8 @@ class NodeArena {
 
   char* allocate(std::size_t bytes) noexcept;
   void clear() noexcept;
+  // Whether there is no memory, whatever there is.
+  void refuse(bool refuses) { refuses_ = refuses; }
   std::size_t bytes() const { return total_.load(std::memory_order_relaxed); }
 
  private:
@@ -86,16 +88,23 @@ class NodeArena {
 
   std::deque<GrowingBlock> blocks_;
   std::size_t used_ = 0;  // of the last block
+  bool refuses_ = false;
   std::atomic<std::size_t> total_{0};
 };
 
-// usearch keeps a copy of it and resets that.
+// usearch keeps a copy of it and resets that, before it loads a file also by assigning an allocator of its own making:
+// the arena stays.
 class NodeAllocator {
  public:
   using value_type = char;
 
   NodeAllocator() = default;
   explicit NodeAllocator(NodeArena& arena) : arena_(&arena) {}
+  NodeAllocator(const NodeAllocator&) = default;
+  NodeAllocator& operator=(const NodeAllocator& other) noexcept {
+    if (other.arena_ != nullptr) arena_ = other.arena_;
+    return *this;
+  }
 
   char* allocate(std::size_t bytes) noexcept { return arena_ == nullptr ? nullptr : arena_->allocate(bytes); }
   // usearch's way of freeing all nodes.

@@ -5,10 +5,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "codes.hpp"
 #include "graph.hpp"
+#include "graph_file.hpp"
 // The interface is what leaves the library; everything else is hidden.
 #pragma GCC visibility push(default)
 #include "panvec_usearch.h"
@@ -45,6 +47,10 @@ struct panvec_usearch {
   mutable ScratchPool scratch;
 };
 
+struct panvec_usearch_saver {
+  std::unique_ptr<FileSaver> file;
+};
+
 namespace {
 
 RowSpace row_space(const panvec_usearch& index) {
@@ -75,7 +81,10 @@ void reserve(panvec_usearch& index, std::size_t capacity) {
   index.graph.reserve(capacity);
 }
 
+void require_writable(const Graph& graph) { require(!graph.is_mapped(), "a view cannot be changed"); }
+
 void check_stage(const Graph& graph, std::int64_t first_slot, std::int64_t count) {
+  require_writable(graph);
   require(count >= 0 && first_slot >= graph.linked() && first_slot <= graph.capacity() &&
               count <= graph.capacity() - first_slot,
           "slots to stage are linked already or beyond the reserved capacity");
@@ -105,6 +114,47 @@ void stage(panvec_usearch& index, std::int64_t first_slot, const float* rows, st
     }
     index.codes->store(first_slot + i, row.data());
   }
+}
+
+bool has_file_of_rows(const panvec_usearch& index) { return index.codes && index.rows_kept; }
+
+Matrix ranked(const panvec_usearch& index) { return index.codes ? Matrix(*index.codes) : Matrix(index.rows); }
+
+FileKind file_kind(const panvec_usearch& index, std::int64_t slot_count) {
+  return {index.rows.metric(), index.quantization, index.rows.dim(), ranked(index).bytes(), index.graph.layout(),
+          static_cast<std::uint64_t>(slot_count)};
+}
+
+std::unique_ptr<FileSaver> saver(const panvec_usearch& index, std::int32_t file, std::int64_t slot_count) {
+  if (file == PANVEC_FILE_GRAPH) return save_graph(index.graph, ranked(index), file_kind(index, slot_count));
+  require(file == PANVEC_FILE_ROWS && has_file_of_rows(index), "there is no such file");
+  return save_rows(Matrix(index.rows), static_cast<std::uint64_t>(slot_count));
+}
+
+void check_file_of_rows(const panvec_usearch& index, std::int64_t bytes, std::int64_t slot_count) {
+  const std::uint64_t row_bytes = has_file_of_rows(index) ? index.rows.dim() * sizeof(float) : 0;
+  const std::uint64_t needed = static_cast<std::uint64_t>(slot_count) * row_bytes;
+  if (static_cast<std::uint64_t>(bytes) == needed) return;
+  FileBytes::corrupt("has " + std::to_string(bytes) + " bytes of float32 vectors beside it, not " +
+                     std::to_string(needed));
+}
+
+void open(panvec_usearch& index, const FileBytes& graph, const char* rows, std::int64_t slot_count, double max_row_norm,
+          bool as_view) {
+  GraphFile file(graph, file_kind(index, slot_count));
+  // Those of the graph are the codes where there are codes.
+  const char* kept = index.codes ? rows : file.matrix;
+  const auto count = static_cast<std::size_t>(slot_count);
+  if (as_view) {
+    if (index.rows_kept) index.rows.map(kept, max_row_norm);
+    if (index.codes) index.codes->map(file.matrix);
+    index.graph.map(std::move(file));
+    return;
+  }
+  file.check_nodes();
+  if (index.rows_kept) index.rows.load(kept, count, max_row_norm);
+  if (index.codes) index.codes->load(file.matrix, count);
+  index.graph.load(file);
 }
 
 }  // namespace
@@ -163,6 +213,7 @@ std::int32_t panvec_usearch_prepare(panvec_usearch* index, std::int64_t capacity
                                     std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
     require_pointers({{index, "index"}});
+    require_writable(index->graph);
     with_room_for(capacity, index->rows.dim(), [&] { prepare(*index, static_cast<std::size_t>(capacity)); });
   });
 }
@@ -171,6 +222,7 @@ std::int32_t panvec_usearch_reserve(panvec_usearch* index, std::int64_t capacity
                                     std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
     require_pointers({{index, "index"}});
+    require_writable(index->graph);
     with_room_for(capacity, index->rows.dim(), [&] { reserve(*index, static_cast<std::size_t>(capacity)); });
   });
 }
@@ -211,6 +263,7 @@ std::int32_t panvec_usearch_link(panvec_usearch* index, std::int64_t first_slot,
     require_pointers({{index, "index"}, {linked, "linked"}});
     Graph& graph = index->graph;
     *linked = 0;
+    require_writable(graph);
     require(first_slot == graph.linked(), "linking must go on at the first slot that is not linked");
     require(count >= 0 && count <= graph.capacity() - first_slot, "slots to link are beyond the reserved capacity");
     const auto workers = static_cast<unsigned>(std::max(threads, 1));
@@ -259,9 +312,13 @@ std::int32_t panvec_usearch_search(const panvec_usearch* index, std::int64_t slo
       auto* code = reinterpret_cast<char*>(scratch.row(index->codes->code_bytes() / sizeof(float) + 1));
       index->codes->encode(checked, code);
       const CodeRows codes(*index->codes, code);
-      found = walk_graph(graph.view(), codes, version, graph.linked(), width, scratch, watch, best);
+      found = graph.with_view([&](const auto& view) {
+        return walk_graph(view, codes, version, graph.linked(), width, scratch, watch, best);
+      });
     } else {
-      found = walk_rows(graph.view(), space, checked, version, graph.linked(), width, scratch, watch, best);
+      found = graph.with_view([&](const auto& view) {
+        return walk_rows(view, space, checked, version, graph.linked(), width, scratch, watch, best);
+      });
     }
     *count = static_cast<std::int32_t>(report(space, checked, id_pages, best, found,
                                               static_cast<std::size_t>(considered), static_cast<std::size_t>(wanted),
@@ -305,6 +362,44 @@ std::int32_t panvec_usearch_row(const panvec_usearch* index, std::int64_t slot, 
     copy_row(row_space(*index), slot, row);
   });
 }
+
+std::int32_t panvec_usearch_save_begin(const panvec_usearch* index, std::int32_t file, std::int64_t slot_count,
+                                       panvec_usearch_saver** saver, char* error, std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}, {saver, "saver"}});
+    require(slot_count >= 0 && slot_count <= index->graph.linked(), "slots to save are not linked");
+    *saver = new panvec_usearch_saver{::saver(*index, file, slot_count)};
+  });
+}
+
+std::int32_t panvec_usearch_save_next(panvec_usearch_saver* saver, char* room, std::int64_t capacity,
+                                      std::int64_t* written, char* error, std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    require_pointers({{saver, "saver"}, {room, "room"}, {written, "written"}});
+    *written = save_next(*saver->file, room, capacity);
+  });
+}
+
+void panvec_usearch_save_end(panvec_usearch_saver* saver) { delete saver; }
+
+std::int32_t panvec_usearch_open(panvec_usearch* index, const char* graph, std::int64_t graph_bytes, const char* rows,
+                                 std::int64_t rows_bytes, std::int64_t slot_count, double max_row_norm,
+                                 std::int32_t as_view, char* error, std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}});
+    require_array(graph_bytes, {graph, "graph"});
+    require_array(rows_bytes, {rows, "rows"});
+    require(graph_bytes >= 0 && rows_bytes >= 0, "a file has no negative size");
+    require(max_row_norm >= 0, "max_row_norm must be 0 or more");
+    require(index->graph.capacity() == 0, "the index is not empty");
+    with_room_for(slot_count, index->rows.dim(), [&] {
+      check_file_of_rows(*index, rows_bytes, slot_count);
+      open(*index, FileBytes(graph, graph_bytes), rows, slot_count, max_row_norm, as_view != 0);
+    });
+  });
+}
+
+double panvec_usearch_max_row_norm(const panvec_usearch* index) { return index->rows.max_row_norm(); }
 
 std::int64_t panvec_usearch_memory_bytes(const panvec_usearch* index) {
   const std::size_t codes = index->codes ? index->codes->bytes() : 0;

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -17,6 +18,7 @@
 #include <random>
 #include <set>
 #include <shared_mutex>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -26,6 +28,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #endif
+
+#include <usearch/index_dense.hpp>
 
 #include "check.hpp"
 #include "codes.hpp"
@@ -82,6 +86,14 @@ void ok(std::int32_t status) {
   if (status != PANVEC_OK) panvec::check::failed(__FILE__, __LINE__, std::string("unexpected: ") + error_text);
 }
 
+// What is saved of an index.
+struct Files {
+  std::string graph;
+  std::string rows;  // empty when there is no such file
+  std::int64_t slots = 0;
+  double max_row_norm = 0;
+};
+
 // An index with the version that an engine would keep for it: ids, dead slots, counts.
 class Index {
  public:
@@ -103,8 +115,24 @@ class Index {
   bool is_dead(std::int64_t slot) const { return dead_.count(slot) != 0; }
   static std::int64_t id_of(std::int64_t slot) { return 1000000 - 7 * slot; }
 
+  // Takes over what was saved; the status.
+  std::int32_t open(const Files& files, bool as_view) {
+    const std::int32_t status = panvec_usearch_open(
+        handle(), files.graph.data(), static_cast<std::int64_t>(files.graph.size()),
+        files.rows.empty() ? nullptr : files.rows.data(), static_cast<std::int64_t>(files.rows.size()), files.slots,
+        files.max_row_norm, as_view ? 1 : 0, error_text, sizeof error_text);
+    if (status != PANVEC_OK) return status;
+    slot_count_ = files.slots;
+    name(files.slots);
+    return status;
+  }
+
   void reserve(std::int64_t capacity) {
     ok(panvec_usearch_reserve(handle(), capacity, error_text, sizeof error_text));
+    name(capacity);
+  }
+
+  void name(std::int64_t capacity) {
     while (static_cast<std::int64_t>(ids_.size()) * kSlotsPerPage < capacity) {
       const auto first = static_cast<std::int64_t>(ids_.size()) * kSlotsPerPage;
       ids_.push_back(std::make_unique<std::int64_t[]>(kSlotsPerPage));
@@ -1275,9 +1303,9 @@ void the_walk_reads_what_usearch_has_written() {
           CHECK(links.count <= (level == 0 ? view.max_degree() : m));
           CHECK(reinterpret_cast<std::uintptr_t>(links.first) % alignof(std::uint32_t) == 0);
           for (std::size_t i = 0; i < links.count; ++i) {
-            CHECK_EQUAL(static_cast<std::uint32_t>(said[i].slot), links.first[i]);
-            CHECK(links.first[i] < count);
-            CHECK(upstream.level_of(links.first[i]) >= level);
+            CHECK_EQUAL(static_cast<std::uint32_t>(said[i].slot), links[i]);
+            CHECK(links[i] < count);
+            CHECK(upstream.level_of(links[i]) >= level);
           }
           upper += level > 0 ? 1 : 0;
         }
@@ -1320,10 +1348,10 @@ void slots_linked_by_many_threads_stay_reachable() {
     const panvec::Links links = view.links(open.back());
     open.pop_back();
     for (std::size_t i = 0; i < links.count; ++i) {
-      if (seen[links.first[i]] != 0) continue;
-      seen[links.first[i]] = 1;
+      if (seen[links[i]] != 0) continue;
+      seen[links[i]] = 1;
       ++reached;
-      open.push_back(links.first[i]);
+      open.push_back(links[i]);
     }
   }
   std::printf("  %zu of %zu slots cannot be reached\n", count - reached, count);
@@ -1638,6 +1666,422 @@ void scans_are_exact_over_large_rows_that_were_taken_over() {
   }
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// What is saved
+
+// Everything that an index can be of.
+struct SavedKind {
+  std::int32_t metric;
+  std::int32_t quantization;
+  bool keeps_vectors;
+
+  Index index(std::size_t dim, std::int32_t m = 5) const {
+    return Index(metric, static_cast<std::int32_t>(dim), m, 60, quantization, keeps_vectors);
+  }
+  bool has_rows() const { return keeps_vectors && quantization != PANVEC_USEARCH_F32; }
+};
+
+std::vector<SavedKind> saved_kinds() {
+  std::vector<SavedKind> kinds;
+  for (const std::int32_t metric : {PANVEC_L2, PANVEC_COSINE, PANVEC_DOT}) {
+    for (std::int32_t quantization = PANVEC_USEARCH_F32; quantization <= PANVEC_USEARCH_I8; ++quantization) {
+      if (quantization == PANVEC_USEARCH_I8 && metric != PANVEC_COSINE) continue;
+      kinds.push_back({metric, quantization, true});
+      if (quantization != PANVEC_USEARCH_F32) kinds.push_back({metric, quantization, false});
+    }
+  }
+  return kinds;
+}
+
+// Calls `between` after each piece.
+template <typename Between>
+std::string saved_file(const Index& index, std::int32_t file, std::int64_t slots, Between&& between) {
+  panvec_usearch_saver* saver = nullptr;
+  ok(panvec_usearch_save_begin(index.handle(), file, slots, &saver, error_text, sizeof error_text));
+  std::string content;
+  std::vector<char> room(std::size_t{1} << 20);
+  std::int64_t written = -1;
+  while (written != 0) {
+    ok(panvec_usearch_save_next(saver, room.data(), static_cast<std::int64_t>(room.size()), &written, error_text,
+                                sizeof error_text));
+    content.append(room.data(), static_cast<std::size_t>(written));
+    between();
+  }
+  panvec_usearch_save_end(saver);
+  return content;
+}
+
+Files saved(const Index& index, const SavedKind& kind) {
+  const auto nothing = [] {};
+  Files files;
+  files.slots = index.slots();
+  files.max_row_norm = panvec_usearch_max_row_norm(index.handle());
+  files.graph = saved_file(index, PANVEC_FILE_GRAPH, files.slots, nothing);
+  if (kind.has_rows()) files.rows = saved_file(index, PANVEC_FILE_ROWS, files.slots, nothing);
+  return files;
+}
+
+bool same(const Files& a, const Files& b) {
+  return a.graph == b.graph && a.rows == b.rows && a.slots == b.slots && a.max_row_norm == b.max_row_norm;
+}
+
+void a_saved_index_answers_the_same() {
+  std::mt19937 random(kSeed + 60);
+  for (const SavedKind& kind : saved_kinds()) {
+    for (const std::size_t dim : {1, 33}) {
+      constexpr std::size_t count = 2000;
+      Index index = kind.index(dim);
+      index.add(clustered(count, dim, random), 2);
+      const Files files = saved(index, kind);
+      Index opened = kind.index(dim);
+      Index view = kind.index(dim);
+      CHECK_EQUAL(PANVEC_OK, opened.open(files, false));
+      CHECK_EQUAL(PANVEC_OK, view.open(files, true));
+      CHECK(panvec_usearch_memory_bytes(view.handle()) < static_cast<std::int64_t>(8 * count));
+      CHECK_EQUAL(panvec_usearch_max_level(index.handle()), panvec_usearch_max_level(opened.handle()));
+      CHECK_EQUAL(panvec_usearch_max_level(index.handle()), panvec_usearch_max_level(view.handle()));
+      std::vector<std::uint64_t> filter((count + 63) / 64, 0x5555555555555555u);
+      for (int i = 0; i < 10; ++i) {
+        const std::vector<float> query = clustered(1, dim, random);
+        const Hits truth = search(index, query.data(), 20, 30);
+        CHECK(truth == search(opened, query.data(), 20, 30));
+        CHECK(truth == search(view, query.data(), 20, 30));
+        CHECK(search(index, query.data(), 20, 30, filter.data()) == search(view, query.data(), 20, 30, filter.data()));
+        CHECK(exact(index, query.data(), 20) == exact(opened, query.data(), 20));
+        CHECK(exact(index, query.data(), 20) == exact(view, query.data(), 20));
+      }
+      if (kind.keeps_vectors) CHECK(index.row(count - 1) == view.row(count - 1));
+      CHECK(same(files, saved(opened, kind)));
+      CHECK(same(files, saved(view, kind)));
+      // An opened one goes on.
+      std::vector<float> more = clustered(1000, dim, random);
+      opened.add(more, 2);
+      index.add(more, 2);
+      double recalled = 0;
+      for (int i = 0; i < 20; ++i) {
+        const std::vector<float> query = clustered(1, dim, random);
+        const Hits truth = exact(index, query.data(), 10);
+        CHECK(exact(opened, query.data(), 10) == truth);
+        recalled += recall(truth, search(opened, query.data(), 10, 200));
+      }
+      CHECK(dim == 1 || recalled / 20 > (kind.metric == PANVEC_DOT ? 0.75 : 0.9));
+    }
+  }
+}
+
+unum::usearch::metric_kind_t upstream_metric(std::int32_t metric) {
+  using Kind = unum::usearch::metric_kind_t;
+  return metric == PANVEC_L2 ? Kind::l2sq_k : metric == PANVEC_COSINE ? Kind::cos_k : Kind::ip_k;
+}
+
+// Our distance as usearch has it.
+float upstream_distance(std::int32_t metric, float distance) {
+  return metric == PANVEC_L2 ? distance * distance : metric == PANVEC_COSINE ? distance : 1 + distance;
+}
+
+void usearch_reads_what_is_saved() {
+  namespace us = unum::usearch;
+  const us::scalar_kind_t scalars[] = {us::scalar_kind_t::f32_k, us::scalar_kind_t::f16_k, us::scalar_kind_t::bf16_k,
+                                       us::scalar_kind_t::i8_k};
+  std::mt19937 random(kSeed + 61);
+  constexpr std::size_t dim = 16, count = 1500, k = 10;
+  const std::string path = "usearch_test.saved";
+  for (const SavedKind& kind : saved_kinds()) {
+    Index index = kind.index(dim, 8);
+    index.add(clustered(count, dim, random));
+    const Files files = saved(index, kind);
+    std::ofstream(path, std::ios::binary) << files.graph;
+    for (const bool as_view : {false, true}) {
+      const us::index_dense_metadata_result_t about = us::index_dense_metadata_from_path(path.c_str());
+      CHECK(static_cast<bool>(about));
+      CHECK(about.head.kind_metric == upstream_metric(kind.metric));
+      CHECK(about.head.kind_scalar == scalars[kind.quantization]);
+      us::index_dense_t upstream;
+      auto read = as_view ? upstream.view(path.c_str()) : upstream.load(path.c_str());
+      if (!read) {
+        panvec::check::failed(__FILE__, __LINE__, read.error.release());
+        continue;
+      }
+      CHECK_EQUAL(count, upstream.size());
+      CHECK_EQUAL(dim, upstream.dimensions());
+      CHECK_EQUAL(std::size_t{8}, upstream.connectivity());
+      CHECK_EQUAL(static_cast<std::size_t>(panvec_usearch_max_level(index.handle())), upstream.max_level());
+      if (kind.quantization == PANVEC_USEARCH_F32) {
+        for (std::int64_t slot = 0; slot < static_cast<std::int64_t>(count); slot += 7) {
+          std::vector<float> row(dim);
+          CHECK_EQUAL(std::size_t{1}, upstream.get(static_cast<std::uint64_t>(slot), row.data()));
+          CHECK(row == index.row(slot));
+        }
+      }
+      upstream.change_expansion_search(count);
+      double recalled = 0;
+      for (int i = 0; i < 20; ++i) {
+        const std::vector<float> query = clustered(1, dim, random);
+        auto found = upstream.search(query.data(), k);
+        CHECK_EQUAL(k, found.size());
+        // The same walk: by inner products not every row is reached.
+        const Hits truth = search(index, query.data(), k, count);
+        std::size_t common = 0;
+        for (std::size_t at = 0; at < found.size(); ++at) {
+          const auto slot = static_cast<std::int64_t>(static_cast<std::uint64_t>(found[at].member.key));
+          for (const auto& hit : truth) {
+            if (hit.second != Index::id_of(slot)) continue;
+            ++common;
+            const float expected = upstream_distance(kind.metric, hit.first);
+            const float slack = kind.quantization == PANVEC_USEARCH_F32 ? 1e-4f : 0.05f;
+            CHECK(std::fabs(found[at].distance - expected) <= slack * (1 + std::fabs(expected)));
+          }
+        }
+        recalled += static_cast<double>(common) / static_cast<double>(k);
+      }
+      // What is left out is what codes rank otherwise.
+      const double leasts[] = {0.999, 0.9, 0.9, 0.6};
+      const double least = leasts[kind.quantization];
+      if (recalled / 20 < least) {
+        panvec::check::failed(__FILE__, __LINE__,
+                              "metric " + std::to_string(kind.metric) + ", quantization " +
+                                  std::to_string(kind.quantization) + ": " + std::to_string(recalled / 20));
+      }
+      // And what it writes is what it has read, to the last byte.
+      if (as_view) continue;
+      const std::string again = path + ".again";
+      CHECK(static_cast<bool>(upstream.save(again.c_str())));
+      std::ostringstream content;
+      content << std::ifstream(again, std::ios::binary).rdbuf();
+      CHECK(content.str() == files.graph);
+      std::remove(again.c_str());
+    }
+    std::remove(path.c_str());
+  }
+}
+
+void an_index_is_saved_as_it_was_while_rows_are_linked() {
+  std::mt19937 random(kSeed + 62);
+  constexpr std::size_t dim = 64;
+  for (const SavedKind& kind : {SavedKind{PANVEC_L2, PANVEC_USEARCH_F32, true},
+                                SavedKind{PANVEC_COSINE, PANVEC_USEARCH_F16, true}}) {
+    Index index = kind.index(dim, 16);
+    index.add(clustered(5000, dim, random), 2);
+    Files files;
+    files.slots = 5000;
+    files.max_row_norm = panvec_usearch_max_row_norm(index.handle());
+    int pieces = 0;
+    const auto meanwhile = [&] {
+      index.add(clustered(500, dim, random), 2);
+      ++pieces;
+    };
+    files.graph = saved_file(index, PANVEC_FILE_GRAPH, 5000, meanwhile);
+    CHECK(pieces > 1);
+    if (kind.has_rows()) files.rows = saved_file(index, PANVEC_FILE_ROWS, 5000, meanwhile);
+    // Every link is checked: none leads to a row that came later.
+    Index opened = kind.index(dim, 16);
+    CHECK_EQUAL(PANVEC_OK, opened.open(files, false));
+    CHECK(opened.row(4999) == index.row(4999));
+    double sum = 0;
+    for (int i = 0; i < 50; ++i) {
+      const std::vector<float> query = clustered(1, dim, random);
+      sum += recall(exact(opened, query.data(), 10), search(opened, query.data(), 10, 100));
+    }
+    CHECK(sum / 50 > 0.95);
+    // The entry is one of the first 5,000, also when a later row is above them.
+    Index part = kind.index(dim, 16);
+    files.slots = 3;
+    files.graph = saved_file(index, PANVEC_FILE_GRAPH, 3, [] {});
+    if (kind.has_rows()) files.rows = saved_file(index, PANVEC_FILE_ROWS, 3, [] {});
+    CHECK_EQUAL(PANVEC_OK, part.open(files, false));
+  }
+}
+
+void an_empty_index_is_saved_too() {
+  for (const SavedKind& kind : saved_kinds()) {
+    const Index index = kind.index(3);
+    const Files files = saved(index, kind);
+    Index opened = kind.index(3);
+    Index view = kind.index(3);
+    CHECK_EQUAL(PANVEC_OK, opened.open(files, false));
+    CHECK_EQUAL(PANVEC_OK, view.open(files, true));
+    const float query[] = {1, 2, 3};
+    CHECK(search(view, query, 1, 10).empty());
+    CHECK(exact(view, query, 1).empty());
+    opened.add({1, 2, 3});
+    CHECK_EQUAL(std::size_t{1}, search(opened, query, 1, 10).size());
+  }
+}
+
+// Searches whatever there is. Distances may be NaN now, and rows twice: only that it ends is asked for.
+void look_around(const Index& index, std::mt19937& random) {
+  for (int i = 0; i < 3; ++i) {
+    const std::vector<float> query = clustered(1, index.dim(), random);
+    std::int64_t ids[10];
+    float distances[10];
+    std::int32_t count = 0;
+    // Both kinds of walk.
+    for (const std::int32_t ef : {50, 1000}) {
+      ok(panvec_usearch_search(index.handle(), index.slots(), nullptr, index.id_pages(), nullptr, query.data(), 10, ef,
+                               2, nullptr, kForever, ids, distances, &count, error_text, sizeof error_text));
+      CHECK(count >= 0 && count <= 10);
+    }
+    count = 0;
+    ok(panvec_usearch_exact(index.handle(), 0, index.slots(), nullptr, index.id_pages(), nullptr, query.data(), 10, 1,
+                            ids, distances, &count, error_text, sizeof error_text));
+  }
+}
+
+void a_damaged_file_is_refused_or_leads_nowhere_else() {
+  std::mt19937 random(kSeed + 63);
+  constexpr std::size_t dim = 3;
+  for (const SavedKind& kind : {SavedKind{PANVEC_L2, PANVEC_USEARCH_F32, true},
+                                SavedKind{PANVEC_COSINE, PANVEC_USEARCH_I8, true},
+                                SavedKind{PANVEC_DOT, PANVEC_USEARCH_BF16, false}}) {
+    Index index = kind.index(dim, 4);
+    index.add(clustered(300, dim, random));
+    const Files files = saved(index, kind);
+    const auto attempt = [&](const Files& damaged, bool as_view) {
+      // In blocks of their own size, so that the address sanitizer sees what is read beyond them.
+      const Files copy(damaged);
+      Index opened = kind.index(dim, 4);
+      const std::int32_t status = opened.open(copy, as_view);
+      if (status == PANVEC_OK) {
+        look_around(opened, random);
+        CHECK(saved(opened, kind).graph.size() == files.graph.size());
+        return true;
+      }
+      CHECK_EQUAL(PANVEC_CORRUPT, status);
+      CHECK(error_text[0] != '\0');
+      return false;
+    };
+    for (const bool as_view : {false, true}) {
+      CHECK(attempt(files, as_view));
+      Files damaged = files;
+      for (std::size_t size = 0; size < files.graph.size(); size += size < 512 ? 1 : 97) {
+        damaged.graph = files.graph.substr(0, size);
+        CHECK(!attempt(damaged, as_view));
+      }
+      damaged.graph = files.graph + '\0';
+      CHECK(!attempt(damaged, as_view));
+      damaged = files;
+      damaged.rows += "1234";
+      CHECK(!attempt(damaged, as_view));
+      // The heads and levels, which everything else is found by; then any bit.
+      const std::size_t code_bytes = kind.quantization == PANVEC_USEARCH_F32
+                                         ? dim * sizeof(float)
+                                         : static_cast<std::size_t>(panvec_usearch_code_bytes(index.handle()));
+      const std::size_t heads = 8 + 300 * code_bytes;
+      const std::size_t nodes = heads + 64 + 40 + 300 * 2;
+      int refused = 0;
+      for (int i = 0; i < 4000; ++i) {
+        damaged = files;
+        const std::size_t byte = i < 1500 ? heads + random() % (nodes - heads) : random() % files.graph.size();
+        damaged.graph[byte] = static_cast<char>(damaged.graph[byte] ^ (1 << random() % 8));
+        refused += attempt(damaged, as_view) ? 0 : 1;
+      }
+      CHECK(refused > 1000);
+      // Nodes of nothing but noise.
+      for (int i = 0; i < 200; ++i) {
+        damaged = files;
+        for (std::size_t at = nodes; at < damaged.graph.size(); ++at) {
+          damaged.graph[at] = static_cast<char>(random() % (i % 3 == 0 ? 2 : 256));
+        }
+        CHECK(attempt(damaged, as_view) == as_view);
+      }
+    }
+    Index other = kind.index(dim, 5);
+    CHECK_EQUAL(PANVEC_CORRUPT, other.open(files, false));
+    Index wider = kind.index(dim + 1, 4);
+    CHECK_EQUAL(PANVEC_CORRUPT, wider.open(files, false));
+    Files fewer = files;
+    fewer.slots = 299;
+    Index shorter = kind.index(dim, 4);
+    CHECK_EQUAL(PANVEC_CORRUPT, shorter.open(fewer, false));
+  }
+  // The kinds that differ in nothing but what the head says.
+  const SavedKind l2{PANVEC_L2, PANVEC_USEARCH_F16, true};
+  Index index = l2.index(dim);
+  index.add(clustered(50, dim, random));
+  for (const SavedKind& kind : {SavedKind{PANVEC_DOT, PANVEC_USEARCH_F16, true},
+                                SavedKind{PANVEC_L2, PANVEC_USEARCH_BF16, true}}) {
+    Index other = kind.index(dim);
+    CHECK_EQUAL(PANVEC_CORRUPT, other.open(saved(index, l2), true));
+  }
+}
+
+void opening_without_memory_fails_and_leaks_nothing() {
+  std::mt19937 random(kSeed + 64);
+  const SavedKind kind{PANVEC_L2, PANVEC_USEARCH_F16, true};
+  Index index = kind.index(8);
+  index.add(clustered(500, 8, random));
+  const Files files = saved(index, kind);
+  for (const bool as_view : {false, true}) {
+    int failed = 0;
+    for (std::int64_t allowed = 0;; ++allowed) {
+      Index opened = kind.index(8);
+      allocations_left = allowed;
+      const std::int32_t status = panvec_usearch_open(
+          opened.handle(), files.graph.data(), static_cast<std::int64_t>(files.graph.size()), files.rows.data(),
+          static_cast<std::int64_t>(files.rows.size()), files.slots, files.max_row_norm, as_view ? 1 : 0, error_text,
+          sizeof error_text);
+      allocations_left = -1;
+      if (status == PANVEC_OK) break;
+      CHECK_EQUAL(PANVEC_OUT_OF_MEMORY, status);
+      ++failed;
+    }
+    CHECK(failed > 0);
+  }
+}
+
+void a_view_is_not_written_to() {
+  std::mt19937 random(kSeed + 65);
+  const SavedKind kind{PANVEC_L2, PANVEC_USEARCH_F32, true};
+  Index index = kind.index(2);
+  index.add(clustered(100, 2, random));
+  const Files files = saved(index, kind);
+  Index view = kind.index(2);
+  CHECK_EQUAL(PANVEC_OK, view.open(files, true));
+  panvec_usearch* const handle = view.handle();
+  const float row[] = {1, 2};
+  const std::int32_t slot = 0;
+  std::int64_t number = 0;
+  std::int32_t component = 0;
+  char* const text = error_text;
+  constexpr std::int32_t room = sizeof error_text;
+  const auto refused = [&](std::int32_t status) {
+    CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, status);
+    CHECK_EQUAL(std::string("a view cannot be changed"), std::string(error_text));
+  };
+  refused(panvec_usearch_prepare(handle, 200, text, room));
+  refused(panvec_usearch_reserve(handle, 200, text, room));
+  refused(panvec_usearch_stage(handle, 100, row, 1, &number, &component, text, room));
+  refused(panvec_usearch_stage_from(handle, 100, index.handle(), &slot, 1, text, room));
+  refused(panvec_usearch_link(handle, 100, 1, 1, nullptr, 0, &number, text, room));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, index.open(files, false));
+  // Another index takes rows from it.
+  Index taken = kind.index(2);
+  take_over(taken, view, {5, 3}, random);
+  CHECK(taken.row(0) == index.row(5));
+}
+
+// usearch draws the same levels again after each opening.
+void layers_are_added_to_an_index_that_is_opened_for_a_few_rows_each_time() {
+  std::mt19937 random(kSeed + 66);
+  const SavedKind kind{PANVEC_L2, PANVEC_USEARCH_F32, true};
+  Files files = saved(kind.index(4, 16), kind);
+  for (int i = 0; i < 600; ++i) {
+    Index opened = kind.index(4, 16);
+    CHECK_EQUAL(PANVEC_OK, opened.open(files, false));
+    opened.add(clustered(3, 4, random));
+    files = saved(opened, kind);
+  }
+  Index opened = kind.index(4, 16);
+  CHECK_EQUAL(PANVEC_OK, opened.open(files, false));
+  CHECK_EQUAL(std::int64_t{1800}, opened.slots());
+  std::size_t above = 0;
+  // Levels are two bytes each, before the nodes.
+  const std::size_t at = 8 + 1800 * 4 * sizeof(float) + 64 + 40;
+  for (std::size_t slot = 0; slot < 1800; ++slot) above += files.graph[at + 2 * slot] > 0 ? 1 : 0;
+  std::printf("  %zu of 1800 slots are above the base layer\n", above);
+  CHECK(above > 1800 / 16 / 2 && above < 1800 / 16 * 2);
+}
+
 void null_where_it_means_nothing_is_refused_by_name() {
   const Index index(PANVEC_L2, 4);
   panvec_usearch* const handle = index.handle();
@@ -1668,6 +2112,22 @@ void null_where_it_means_nothing_is_refused_by_name() {
   refused("linked", panvec_usearch_link(handle, 0, 0, 1, nullptr, 0, nullptr, text, room));
   refused("index", panvec_usearch_row(nullptr, 0, out, text, room));
   refused("row", panvec_usearch_row(handle, 0, nullptr, text, room));
+  panvec_usearch_saver* saver = nullptr;
+  refused("index", panvec_usearch_save_begin(nullptr, PANVEC_FILE_GRAPH, 0, &saver, text, room));
+  refused("saver", panvec_usearch_save_begin(handle, PANVEC_FILE_GRAPH, 0, nullptr, text, room));
+  char piece[1];
+  refused("saver", panvec_usearch_save_next(nullptr, piece, 1 << 20, &number, text, room));
+  refused("index", panvec_usearch_open(nullptr, piece, 1, nullptr, 0, 0, 0, 0, text, room));
+  refused("graph", panvec_usearch_open(handle, nullptr, 1, nullptr, 0, 0, 0, 0, text, room));
+  refused("rows", panvec_usearch_open(handle, piece, 1, nullptr, 1, 0, 0, 0, text, room));
+  ok(panvec_usearch_save_begin(handle, PANVEC_FILE_GRAPH, 0, &saver, text, room));
+  refused("room", panvec_usearch_save_next(saver, nullptr, 1 << 20, &number, text, room));
+  refused("written", panvec_usearch_save_next(saver, piece, 1 << 20, nullptr, text, room));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_usearch_save_next(saver, piece, (1 << 20) - 1, &number, text, room));
+  panvec_usearch_save_end(saver);
+  panvec_usearch_save_end(nullptr);
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_usearch_save_begin(handle, PANVEC_FILE_ROWS, 0, &saver, text, room));
+  CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, panvec_usearch_save_begin(handle, PANVEC_FILE_GRAPH, 1, &saver, text, room));
   const auto search = [&](const std::string& name, panvec_usearch* of, const std::int64_t* const* id_pages, const float* query,
                           std::int64_t* to, float* far, std::int32_t* how_many) {
     refused(name, panvec_usearch_search(of, 1, nullptr, id_pages, nullptr, query, 1, 10, 1, nullptr, kForever, to, far,
@@ -1784,6 +2244,15 @@ int main() {
       rows_and_codes_of_another_index_are_taken_over_bit_for_bit);
   run("a source of another quantization is refused", a_source_of_another_quantization_is_refused);
   run("scans are exact over large rows that were taken over", scans_are_exact_over_large_rows_that_were_taken_over);
+  run("a saved index answers the same", a_saved_index_answers_the_same);
+  run("usearch reads what is saved", usearch_reads_what_is_saved);
+  run("an index is saved as it was while rows are linked", an_index_is_saved_as_it_was_while_rows_are_linked);
+  run("an empty index is saved too", an_empty_index_is_saved_too);
+  run("a damaged file is refused or leads nowhere else", a_damaged_file_is_refused_or_leads_nowhere_else);
+  run("opening without memory fails and leaks nothing", opening_without_memory_fails_and_leaks_nothing);
+  run("a view is not written to", a_view_is_not_written_to);
+  run("layers are added to an index that is opened for a few rows each time",
+      layers_are_added_to_an_index_that_is_opened_for_a_few_rows_each_time);
   run("NULL where it means nothing is refused by name", null_where_it_means_nothing_is_refused_by_name);
   run("hostile sources are refused", hostile_sources_are_refused);
 }
