@@ -39,6 +39,15 @@ Scaling Scaling::for_rows(const float* rows, std::size_t components, const Stop&
   return scaling;
 }
 
+Scaling Scaling::of_exponent(int exponent) {
+  Scaling scaling;
+  scaling.factor_ = std::ldexp(1.0f, -exponent);
+  scaling.inverse_ = std::ldexp(1.0f, exponent);
+  return scaling;
+}
+
+int Scaling::exponent() const { return std::ilogb(inverse_); }
+
 const float* Scaling::apply(const float* rows, std::size_t components, std::vector<float>& buffer) const {
   if (is_identity() && greatest_magnitude(rows, components) <= kLimit) return rows;
   buffer.assign(rows, rows + components);
@@ -72,6 +81,11 @@ void ScalarCodec::train(const float* rows, std::size_t count, unsigned, std::uin
     }
   }
   quantizer_.train(2, extremes.data());
+  prepare_coder();
+}
+
+void ScalarCodec::prepare_coder() {
+  const std::size_t dim = quantizer_.d;
   coder_.reset(quantizer_.select_quantizer());
   const float* least = quantizer_.trained.data();
   const float* extent = least + dim;
@@ -81,6 +95,29 @@ void ScalarCodec::train(const float* rows, std::size_t count, unsigned, std::uin
     steps_[i] = extent[i] / 255.0f;
     bases_[i] = least[i] + 0.5f * steps_[i];
   }
+}
+
+// As write_ScalarQuantizer.
+void ScalarCodec::save(FileParts& file, const std::shared_ptr<const void>&) const {
+  file.put<std::int32_t>(quantizer_.qtype);
+  file.put<std::int32_t>(quantizer_.rangestat);
+  file.put<float>(quantizer_.rangestat_arg);
+  file.put<std::uint64_t>(quantizer_.d);
+  file.put<std::uint64_t>(quantizer_.code_size);
+  file.put_vector(quantizer_.trained);
+}
+
+void ScalarCodec::load(FileBytes& file, bool trained) {
+  file.expect<std::int32_t>("the kind of its codes", quantizer_.qtype);
+  file.take<std::int32_t>();  // how it was trained
+  file.take<float>();
+  file.expect<std::uint64_t>("the dimension of its codes", quantizer_.d);
+  file.expect<std::uint64_t>("the size of its codes", quantizer_.code_size);
+  const std::uint64_t count = trained ? 2 * quantizer_.d : 0;
+  const char* learnt = take_vector(file, "the number of ranges of components", count, sizeof(float));
+  if (!trained) return;
+  quantizer_.trained = finite_floats("ranges of components", learnt, count);
+  prepare_coder();
 }
 
 ScalarQuery::ScalarQuery(const ScalarCodec& codec, Metric metric, SimdLevel level, float* prepared)
@@ -103,12 +140,32 @@ void ScalarQuery::set(const float* query) {
 
 void ScalarQuery::set(const float* query, const float* centroid) {
   const float* bases = codec_.bases();
-  for (std::size_t i = 0; i < codec_.dim(); ++i) prepared_[i] = query[i] - centroid[i] - bases[i];
+  const char* at = reinterpret_cast<const char*>(centroid);
+  for (std::size_t i = 0; i < codec_.dim(); ++i) prepared_[i] = query[i] - number_at<float>(at, i) - bases[i];
 }
 
 ProductCodec::ProductCodec(std::size_t dim, std::size_t m, std::size_t bits) : quantizer_(dim, m, bits) {}
 
 std::size_t ProductCodec::useful_rows() const { return kRowsPerCentroid * quantizer_.ksub; }
+
+// As write_ProductQuantizer.
+void ProductCodec::save(FileParts& file, const std::shared_ptr<const void>& owner) const {
+  file.put<std::uint64_t>(quantizer_.d);
+  file.put<std::uint64_t>(quantizer_.M);
+  file.put<std::uint64_t>(quantizer_.nbits);
+  file.put<std::uint64_t>(quantizer_.centroids.size());
+  file.add_bytes(reinterpret_cast<const char*>(quantizer_.centroids.data()),
+                 quantizer_.centroids.size() * sizeof(float), owner);
+}
+
+void ProductCodec::load(FileBytes& file, bool) {
+  file.expect<std::uint64_t>("the dimension of its codes", quantizer_.d);
+  file.expect<std::uint64_t>("the number of parts of its codes", quantizer_.M);
+  file.expect<std::uint64_t>("the bits of a part of its codes", quantizer_.nbits);
+  const std::uint64_t count = quantizer_.centroids.size();
+  const char* learnt = take_vector(file, "the number of components of its codes' centroids", count, sizeof(float));
+  quantizer_.centroids = finite_floats("its codes' centroids", learnt, count);
+}
 
 // ProductQuantizer::train goes through the parts one after the other.
 void ProductCodec::train(const float* rows, std::size_t count, unsigned threads, std::uint64_t seed,

@@ -12,6 +12,7 @@
 #include <faiss/impl/ScalarQuantizer.h>
 
 #include "code_kernels.hpp"
+#include "index_file.hpp"
 #include "panvec_kernels.hpp"
 #include "stop.hpp"
 
@@ -26,6 +27,10 @@ class Scaling {
 
   Scaling() = default;
   static Scaling for_rows(const float* rows, std::size_t components, const Stop& stop);
+
+  // Of a snapshot: rows are multiplied by 2^-exponent.
+  static Scaling of_exponent(int exponent);
+  int exponent() const;
 
   bool is_identity() const { return factor_ == 1.0f; }
   // `rows` themselves when nothing changes, otherwise a copy in `buffer`.
@@ -53,6 +58,10 @@ class Codec {
                      const Stop& stop) = 0;
   virtual void encode(const float* row, std::uint8_t* code) const = 0;
   virtual void decode(const std::uint8_t* code, float* row) const = 0;
+  // As FAISS writes a quantiser. `owner` keeps this.
+  virtual void save(FileParts& file, const std::shared_ptr<const void>& owner) const = 0;
+  // Takes over what was saved of a quantiser of this shape, learnt or not.
+  virtual void load(FileBytes& file, bool trained) = 0;
 };
 
 // 8 bits for each component, between the least and the greatest of the training rows.
@@ -70,6 +79,8 @@ class ScalarCodec final : public Codec {
   void train(const float* rows, std::size_t count, unsigned threads, std::uint64_t seed, const Stop& stop) override;
   void encode(const float* row, std::uint8_t* code) const override { coder_->encode_vector(row, code); }
   void decode(const std::uint8_t* code, float* row) const override { coder_->decode_vector(code, row); }
+  void save(FileParts& file, const std::shared_ptr<const void>& owner) const override;
+  void load(FileBytes& file, bool trained) override;
 
   // A component decodes to base + step * code.
   std::size_t dim() const { return quantizer_.d; }
@@ -77,6 +88,8 @@ class ScalarCodec final : public Codec {
   const float* steps() const { return steps_.data(); }
 
  private:
+  void prepare_coder();
+
   faiss::ScalarQuantizer quantizer_;
   std::unique_ptr<faiss::ScalarQuantizer::SQuantizer> coder_;
   std::vector<float> bases_;
@@ -93,7 +106,7 @@ class ScalarQuery {
   // From now on the distance is from `query`.
   void set(const float* query);
   // The same for L2 and codes of what is left of rows when `centroid` is taken away. (An inner product is the sum of
-  // those with the centroid and with the rest.)
+  // those with the centroid and with the rest.) The centroid need not be aligned.
   void set(const float* query, const float* centroid);
   float operator()(const std::uint8_t* code) const {
     return is_l2_ ? kernels_.l2_squared(prepared_, codec_.steps(), code, codec_.dim())
@@ -123,6 +136,8 @@ class ProductCodec final : public Codec {
   void train(const float* rows, std::size_t count, unsigned threads, std::uint64_t seed, const Stop& stop) override;
   void encode(const float* row, std::uint8_t* code) const override { quantizer_.compute_code(row, code); }
   void decode(const std::uint8_t* code, float* row) const override { quantizer_.decode(code, row); }
+  void save(FileParts& file, const std::shared_ptr<const void>& owner) const override;
+  void load(FileBytes& file, bool trained) override;
 
   const faiss::ProductQuantizer& quantizer() const { return quantizer_; }
 

@@ -27,11 +27,20 @@ struct panvec_faiss {
   SlotIndex index;
 };
 
+struct panvec_faiss_saver {
+  std::unique_ptr<FileSaver> file;
+};
+
 namespace {
 
 constexpr std::int32_t kMostDimensions = 65536;
 
 unsigned threads_of(std::int32_t threads) { return static_cast<unsigned>(std::max(threads, 1)); }
+
+SlotIndex& writable(panvec_faiss* index) {
+  require(!index->index.is_mapped(), "a view cannot be changed");
+  return index->index;
+}
 
 IndexShape checked_shape(std::int32_t metric, std::int32_t dim, std::int32_t type, std::int32_t m,
                          std::int32_t ef_construction, std::int32_t pq_m, std::int32_t pq_bits,
@@ -112,7 +121,7 @@ std::int32_t panvec_faiss_prepare(panvec_faiss* index, std::int64_t capacity, ch
                                   std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
     require_pointers({{index, "index"}});
-    SlotIndex& of = index->index;
+    SlotIndex& of = writable(index);
     with_room_for(capacity, of.shape().dim, [&] { of.prepare(static_cast<std::size_t>(capacity)); });
   });
 }
@@ -121,7 +130,7 @@ std::int32_t panvec_faiss_reserve(panvec_faiss* index, std::int64_t capacity, ch
                                   std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
     require_pointers({{index, "index"}});
-    SlotIndex& of = index->index;
+    SlotIndex& of = writable(index);
     with_room_for(capacity, of.shape().dim, [&] { of.reserve(static_cast<std::size_t>(capacity)); });
   });
 }
@@ -132,7 +141,7 @@ std::int32_t panvec_faiss_stage(panvec_faiss* index, std::int64_t first_slot, co
   return guarded(error, error_capacity, [&] {
     require_pointers({{index, "index"}, {bad_row, "bad_row"}, {bad_component, "bad_component"}});
     require_array(count, {rows, "rows"});
-    index->index.stage(first_slot, rows, count, bad_row, bad_component);
+    writable(index).stage(first_slot, rows, count, bad_row, bad_component);
   });
 }
 
@@ -142,7 +151,7 @@ std::int32_t panvec_faiss_stage_from(panvec_faiss* index, std::int64_t first_slo
   return guarded(error, error_capacity, [&] {
     require_pointers({{index, "index"}, {source, "source"}});
     require_array(count, {slots, "slots"});
-    index->index.stage_from(first_slot, source->index, slots, count);
+    writable(index).stage_from(first_slot, source->index, slots, count);
   });
 }
 
@@ -153,7 +162,7 @@ std::int32_t panvec_faiss_train(panvec_faiss* index, std::int32_t nlist, const f
   return guarded(error, error_capacity, [&] {
     require_pointers({{index, "index"}, {bad_row, "bad_row"}, {bad_component, "bad_component"}});
     const Stop limit(stop, nanos_left);
-    index->index.train(nlist, sample, slots, sample_count, threads_of(threads), limit, bad_row, bad_component);
+    writable(index).train(nlist, sample, slots, sample_count, threads_of(threads), limit, bad_row, bad_component);
   });
 }
 
@@ -161,7 +170,7 @@ std::int32_t panvec_faiss_train_like(panvec_faiss* index, const panvec_faiss* so
                                      std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
     require_pointers({{index, "index"}, {source, "source"}});
-    index->index.train_like(source->index);
+    writable(index).train_like(source->index);
   });
 }
 
@@ -169,7 +178,7 @@ std::int32_t panvec_faiss_encode(panvec_faiss* index, std::int64_t end, std::int
                                  std::int64_t nanos_left, char* error, std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
     require_pointers({{index, "index"}});
-    index->index.encode(end, threads_of(threads), Stop(stop, nanos_left));
+    writable(index).encode(end, threads_of(threads), Stop(stop, nanos_left));
   });
 }
 
@@ -178,7 +187,7 @@ std::int32_t panvec_faiss_link(panvec_faiss* index, std::int64_t first_slot, std
                                std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
     require_pointers({{index, "index"}, {linked, "linked"}});
-    index->index.link(first_slot, count, threads_of(threads), yield, slice_nanos, *linked);
+    writable(index).link(first_slot, count, threads_of(threads), yield, slice_nanos, *linked);
   });
 }
 
@@ -230,9 +239,44 @@ std::int32_t panvec_faiss_row(const panvec_faiss* index, std::int64_t slot, floa
                               std::int32_t error_capacity) {
   return guarded(error, error_capacity, [&] {
     require_pointers({{index, "index"}, {row, "row"}});
-    copy_row(index->index.row_space(), slot, row);
+    index->index.copy_row(slot, row);
   });
 }
+
+std::int32_t panvec_faiss_save_begin(const panvec_faiss* index, std::int32_t file, std::int64_t slot_count,
+                                     panvec_faiss_saver** saver, char* error, std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}, {saver, "saver"}});
+    *saver = new panvec_faiss_saver{index->index.saver(file, slot_count)};
+  });
+}
+
+std::int32_t panvec_faiss_save_next(panvec_faiss_saver* saver, char* room, std::int64_t capacity, std::int64_t* written,
+                                    char* error, std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    require_pointers({{saver, "saver"}, {room, "room"}, {written, "written"}});
+    *written = save_next(*saver->file, room, capacity);
+  });
+}
+
+void panvec_faiss_save_end(panvec_faiss_saver* saver) { delete saver; }
+
+std::int32_t panvec_faiss_open(panvec_faiss* index, const char* graph, std::int64_t graph_bytes, const char* rows,
+                               std::int64_t rows_bytes, std::int64_t slot_count, double max_row_norm,
+                               std::int32_t as_view, char* error, std::int32_t error_capacity) {
+  return guarded(error, error_capacity, [&] {
+    require_pointers({{index, "index"}});
+    require_array(graph_bytes, {graph, "graph"});
+    require_array(rows_bytes, {rows, "rows"});
+    require(graph_bytes >= 0 && rows_bytes >= 0, "the size of a file is negative");
+    SlotIndex& into = index->index;
+    with_room_for(slot_count, into.shape().dim, [&] {
+      into.open({graph, graph_bytes, rows, rows_bytes}, slot_count, max_row_norm, as_view != 0);
+    });
+  });
+}
+
+double panvec_faiss_max_row_norm(const panvec_faiss* index) { return index->index.max_row_norm(); }
 
 std::int64_t panvec_faiss_memory_bytes(const panvec_faiss* index) {
   return static_cast<std::int64_t>(sizeof(panvec_faiss) + index->index.memory_bytes());

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -22,6 +23,11 @@
 #if defined(__linux__)
 #include <pthread.h>
 #endif
+
+#include <faiss/IndexHNSW.h>
+#include <faiss/IndexIVF.h>
+#include <faiss/impl/io.h>
+#include <faiss/index_io.h>
 
 #include "check.hpp"
 #include "panvec_faiss.h"
@@ -134,6 +140,16 @@ class Index {
   void reserve(std::int64_t capacity) {
     ok(panvec_faiss_prepare(handle(), capacity, error_text, sizeof error_text));
     ok(panvec_faiss_reserve(handle(), capacity, error_text, sizeof error_text));
+    name(capacity);
+  }
+
+  // Slots that came from files.
+  void adopt(std::int64_t count) {
+    name(count);
+    slot_count_ = count;
+  }
+
+  void name(std::int64_t capacity) {
     while (static_cast<std::int64_t>(ids_.size()) * kSlotsPerPage < capacity) {
       const auto first = static_cast<std::int64_t>(ids_.size()) * kSlotsPerPage;
       ids_.push_back(std::make_unique<std::int64_t[]>(kSlotsPerPage));
@@ -1546,6 +1562,487 @@ void codes_and_rows_are_staged_in_any_order() {
   }
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// Saved files
+
+struct SavedFiles {
+  std::string graph;
+  std::string rows;
+  bool has_rows = false;
+  double max_row_norm = 0;
+  std::int64_t slots = 0;
+};
+
+class Saver {
+ public:
+  Saver(const Index& index, std::int32_t file, std::int64_t slots) {
+    ok(panvec_faiss_save_begin(index.handle(), file, slots, &saver_, error_text, sizeof error_text));
+  }
+  Saver(const Saver&) = delete;
+  Saver& operator=(const Saver&) = delete;
+  ~Saver() { panvec_faiss_save_end(saver_); }
+
+  // Calls `between` after each piece.
+  template <typename Between>
+  std::string all(Between&& between) {
+    std::string file;
+    std::vector<char> room(std::size_t{1} << 20);
+    std::int64_t written = -1;
+    while (written != 0) {
+      ok(panvec_faiss_save_next(saver_, room.data(), static_cast<std::int64_t>(room.size()), &written, error_text,
+                                sizeof error_text));
+      file.append(room.data(), static_cast<std::size_t>(written));
+      between();
+    }
+    return file;
+  }
+
+ private:
+  panvec_faiss_saver* saver_ = nullptr;
+};
+
+// As the engine asks for files.
+bool rows_apart(const Index& index) {
+  const Type& type = index.type();
+  panvec_faiss* const handle = index.handle();
+  const bool in_graph = !type.trained || (!type.lossy && panvec_faiss_is_trained(handle) == 1 &&
+                                          panvec_faiss_backlog(handle) == 0);
+  return !in_graph && panvec_faiss_keeps_rows(handle) == 1;
+}
+
+template <typename Between>
+SavedFiles saved(const Index& index, std::int64_t slots, Between&& between) {
+  SavedFiles files;
+  files.slots = slots;
+  files.max_row_norm = panvec_faiss_max_row_norm(index.handle());
+  files.has_rows = rows_apart(index);
+  Saver graph(index, PANVEC_FILE_GRAPH, slots);
+  if (files.has_rows) {
+    Saver rows(index, PANVEC_FILE_ROWS, slots);
+    files.graph = graph.all(between);
+    files.rows = rows.all(between);
+  } else {
+    files.graph = graph.all(between);
+  }
+  return files;
+}
+
+SavedFiles saved(const Index& index) {
+  return saved(index, index.slots(), [] {});
+}
+
+bool operator==(const SavedFiles& a, const SavedFiles& b) { return a.graph == b.graph && a.rows == b.rows; }
+
+// The files must stay for a view.
+std::int32_t open(Index& index, const SavedFiles& files, bool as_view) {
+  const std::int32_t status = panvec_faiss_open(
+      index.handle(), files.graph.data(), static_cast<std::int64_t>(files.graph.size()),
+      files.has_rows ? files.rows.data() : nullptr, static_cast<std::int64_t>(files.rows.size()), files.slots,
+      files.max_row_norm, as_view ? 1 : 0, error_text, sizeof error_text);
+  if (status == PANVEC_OK) index.adopt(files.slots);
+  return status;
+}
+
+enum class State { kEmpty, kUntrained, kSampled, kBacklog, kTrained };
+
+Index index_in(State state, std::int32_t metric, std::size_t dim, const Type& type, const Options& options,
+               std::mt19937& random) {
+  Index index(metric, dim, type, options);
+  std::int64_t row;
+  std::int32_t component;
+  const auto train = [&](const float* sample, std::int64_t count) {
+    if (!type.trained) return;
+    ok(panvec_faiss_train(index.handle(), 9, sample, nullptr, count, 1, nullptr, kForever, &row, &component, error_text,
+                          sizeof error_text));
+  };
+  if (state == State::kEmpty) return index;
+  if (state == State::kSampled) {
+    train(clustered(600, dim, random).data(), 600);
+    return index;
+  }
+  index.add(clustered(1500, dim, random));
+  if (state == State::kUntrained) return index;
+  train(nullptr, 1500);
+  if (state == State::kTrained) {
+    index.catch_up();
+    index.add(clustered(100, dim, random));
+  } else if (type.trained) {
+    // Asked to give way, so that some are linked and others are not.
+    ok(panvec_faiss_encode(index.handle(), 1500, 1, nullptr, kForever, error_text, sizeof error_text));
+    const std::int32_t yield = 1;
+    std::int64_t linked = 0;
+    ok(panvec_faiss_link(index.handle(), 1500, 0, 1, &yield, 0, &linked, error_text, sizeof error_text));
+    CHECK((panvec_faiss_backlog(index.handle()) > 0) == (type.graph || type.lists));
+  }
+  return index;
+}
+
+Options small_options(std::int32_t keep) {
+  Options options;
+  options.m = 5;
+  options.ef_construction = 30;
+  options.pq_bits = 4;
+  options.keep_vectors = keep;
+  return options;
+}
+
+template <typename Call>
+void for_every_state(std::mt19937& random, const std::vector<std::size_t>& dims, Call&& call) {
+  for (const Type& type : kTypes) {
+    for (const std::int32_t keep : {1, 0}) {
+      if (keep == 0 && !type.lossy) continue;
+      for (const std::int32_t metric : {PANVEC_L2, PANVEC_COSINE, PANVEC_DOT}) {
+        for (const std::size_t dim : dims) {
+          for (const State state :
+               {State::kEmpty, State::kUntrained, State::kSampled, State::kBacklog, State::kTrained}) {
+            call(index_in(state, metric, dim, type, small_options(keep), random), small_options(keep), state);
+          }
+        }
+      }
+    }
+  }
+}
+
+void a_saved_index_answers_the_same() {
+  std::mt19937 random(kSeed + 40);
+  for_every_state(random, {1, 12}, [&](const Index& index, const Options& options, State state) {
+    const Type& type = index.type();
+    const std::size_t dim = index.dim();
+    const SavedFiles files = saved(index);
+    Index opened(index.metric(), dim, type, options), view(index.metric(), dim, type, options);
+    CHECK_EQUAL(PANVEC_OK, open(opened, files, false));
+    CHECK_EQUAL(PANVEC_OK, open(view, files, true));
+    for (const Index* other : {&opened, &view}) {
+      CHECK_EQUAL(panvec_faiss_is_trained(index.handle()), panvec_faiss_is_trained(other->handle()));
+      CHECK_EQUAL(panvec_faiss_backlog(index.handle()), panvec_faiss_backlog(other->handle()));
+      CHECK_EQUAL(panvec_faiss_nlist(index.handle()), panvec_faiss_nlist(other->handle()));
+      CHECK_EQUAL(panvec_faiss_max_level(index.handle()), panvec_faiss_max_level(other->handle()));
+      CHECK(files == saved(*other));
+      CHECK_EQUAL(files.max_row_norm, panvec_faiss_max_row_norm(other->handle()));
+    }
+    // Beside the file: what was learnt, and 8 bytes for each row where lists alone have it.
+    const double learnt = 3.0 * 16 * static_cast<double>(dim) * sizeof(float) + 20000;
+    CHECK(static_cast<double>(panvec_faiss_memory_bytes(view.handle())) < 10 * static_cast<double>(index.slots()) + learnt);
+    // Without tables for its lists a view of product codes rounds otherwise.
+    const bool same_ranks = type.number != PANVEC_FAISS_IVF_PQ || index.metric() != PANVEC_L2;
+    for (int i = 0; i < 8; ++i) {
+      const std::vector<float> query = clustered(1, dim, random);
+      const Hits expected = search(index, query.data(), 10, {20, 3, 2});
+      CHECK(expected == search(opened, query.data(), 10, {20, 3, 2}));
+      const Hits viewed = search(view, query.data(), 10, {20, 3, 2});
+      CHECK(same_ranks ? expected == viewed : viewed.size() == expected.size());
+      const Hits truth = exact(index, query.data(), 10);
+      CHECK(truth == exact(opened, query.data(), 10));
+      CHECK(truth == exact(view, query.data(), 10));
+    }
+    for (std::int64_t slot = 0; slot < index.slots() && panvec_faiss_keeps_rows(index.handle()) == 1; slot += 7) {
+      CHECK(index.row(slot) == opened.row(slot));
+      // Of what is complete the rows that are to be dropped are not taken over.
+      if (panvec_faiss_keeps_rows(view.handle()) == 1) CHECK(index.row(slot) == view.row(slot));
+    }
+    // One goes on as the other does.
+    Index& original = const_cast<Index&>(index);
+    if (state == State::kBacklog) {
+      original.catch_up();
+      opened.catch_up();
+    }
+    for (int batch = 0; batch < 2; ++batch) {
+      const std::vector<float> more = clustered(200, dim, random);
+      original.add(more);
+      opened.add(more);
+      CHECK(saved(original) == saved(opened));
+      if (type.trained && panvec_faiss_is_trained(index.handle()) == 0) {
+        original.train(5);
+        opened.train(5);
+      }
+    }
+    CHECK(saved(original) == saved(opened));
+  });
+}
+
+std::unique_ptr<faiss::Index> read_by_faiss(const std::string& file) {
+  faiss::VectorIOReader bytes;
+  bytes.data.assign(file.begin(), file.end());
+  std::unique_ptr<faiss::Index> index(faiss::read_index(&bytes));
+  CHECK_EQUAL(file.size(), bytes.rp);
+  return index;
+}
+
+void faiss_reads_what_is_saved_and_writes_the_same() {
+  std::mt19937 random(kSeed + 41);
+  for_every_state(random, {12}, [&](const Index& index, const Options&, State) {
+    const Type& type = index.type();
+    const SavedFiles files = saved(index);
+    const std::unique_ptr<faiss::Index> upstream = read_by_faiss(files.graph);
+    faiss::VectorIOWriter again;
+    faiss::write_index(upstream.get(), &again);
+    CHECK(files.graph == std::string(again.data.begin(), again.data.end()));
+    CHECK_EQUAL(panvec_faiss_is_trained(index.handle()) == 1, upstream->is_trained);
+    CHECK_EQUAL(index.slots() - (type.trained ? panvec_faiss_backlog(index.handle()) : 0), upstream->ntotal);
+    if (upstream->ntotal < index.slots() || index.slots() == 0) return;
+
+    if (auto* lists = dynamic_cast<faiss::IndexIVF*>(upstream.get())) lists->nprobe = lists->nlist;
+    if (auto* graph = dynamic_cast<faiss::IndexHNSW*>(upstream.get())) graph->hnsw.efSearch = 3000;
+    std::size_t found = 0;
+    for (int i = 0; i < 20; ++i) {
+      std::vector<float> query = clustered(1, index.dim(), random);
+      // What FAISS ranks by: rows, or what codes decode to.
+      const Hits truth = type.lossy && panvec_faiss_keeps_rows(index.handle()) == 1
+                             ? search(index, query.data(), 10, {3000, 100, 1})
+                             : exact(index, query.data(), 10);
+      if (index.metric() == PANVEC_COSINE) panvec::reference_unit(query.data(), query.size(), query.data());
+      float distances[10];
+      faiss::idx_t labels[10];
+      upstream->search(1, query.data(), 10, distances, labels);
+      for (const faiss::idx_t label : labels) {
+        found += std::count_if(truth.begin(), truth.end(),
+                               [&](const auto& hit) { return hit.second == Index::id_of(label); });
+      }
+    }
+    // Ranks of codes are rounded otherwise.
+    CHECK(type.lossy ? found >= 190 : found == 200);
+  });
+}
+
+void an_index_is_saved_as_it_was_whatever_is_done_meanwhile() {
+  std::mt19937 random(kSeed + 42);
+  constexpr std::size_t dim = 200;
+  for (const Type& type : kTypes) {
+    for (const std::int32_t keep : {1, 0}) {
+      if (keep == 0 && !type.lossy) continue;
+      for (const bool trained : {false, true}) {
+        if (!trained && !type.trained) continue;
+        Index index(PANVEC_L2, dim, type, small_options(keep));
+        index.add(clustered(4000, dim, random), 2);
+        if (trained) index.train(9, 2);
+        const std::vector<float> query = clustered(1, dim, random);
+        const Hits truth = exact(index, query.data(), 10);
+        int pieces = 0;
+        const SavedFiles files = saved(index, 4000, [&] {
+          if (pieces++ == 0 && !trained) index.train(9, 2);
+          if (pieces < 5) index.add(clustered(300, dim, random), 2);
+        });
+        CHECK(pieces >= 2);
+        CHECK_EQUAL(1, panvec_faiss_is_trained(index.handle()));
+        CHECK_EQUAL(keep, panvec_faiss_keeps_rows(index.handle()));
+        Index opened(PANVEC_L2, dim, type, small_options(keep)), view(PANVEC_L2, dim, type, small_options(keep));
+        // Every link is checked: none leads to a row that came later.
+        CHECK_EQUAL(PANVEC_OK, open(opened, files, false));
+        CHECK_EQUAL(PANVEC_OK, open(view, files, true));
+        CHECK_EQUAL(trained ? 1 : 0, panvec_faiss_is_trained(opened.handle()));
+        CHECK_EQUAL(trained ? 0 : 4000, panvec_faiss_backlog(opened.handle()));
+        CHECK(truth == exact(opened, query.data(), 10));
+        CHECK(truth == exact(view, query.data(), 10));
+        if (!trained) continue;
+        const std::vector<float> queries = clustered(30, dim, random);
+        const Width wide{150, 9, 16};
+        CHECK(mean_recall(opened, queries, 10, wide) >= mean_recall(index, queries, 10, wide) - 0.05);
+        CHECK(mean_recall(view, queries, 10, wide) >= mean_recall(index, queries, 10, wide) - 0.05);
+      }
+    }
+  }
+}
+
+void an_index_of_absurd_rows_is_saved_too() {
+  std::mt19937 random(kSeed + 43);
+  for (const Type& type : kTypes) {
+    for (const std::int32_t metric : {PANVEC_L2, PANVEC_DOT}) {
+      for (const float scale : {1e-42f, 1e-20f, 1e20f, 1e38f}) {
+        std::vector<float> rows = clustered(800, 4, random);
+        for (float& x : rows) x *= 0.2f * scale;
+        Index index(metric, 4, type, small_options(1));
+        index.add(rows);
+        index.train(9);
+        const SavedFiles files = saved(index);
+        Index opened(metric, 4, type, small_options(1)), view(metric, 4, type, small_options(1));
+        CHECK_EQUAL(PANVEC_OK, open(opened, files, false));
+        CHECK_EQUAL(PANVEC_OK, open(view, files, true));
+        CHECK(files == saved(opened));
+        for (std::size_t at = 0; at < 800; at += 50) {
+          const std::vector<float> query = one(rows, at, 4);
+          CHECK(search(index, query.data(), 5) == search(opened, query.data(), 5));
+          CHECK(exact(index, query.data(), 5) == exact(view, query.data(), 5));
+          CHECK_EQUAL(std::size_t{5}, search(view, query.data(), 5).size());
+        }
+        CHECK(read_by_faiss(files.graph)->is_trained);
+        index.add(rows);
+        opened.add(rows);
+        CHECK(saved(index) == saved(opened));
+      }
+    }
+  }
+}
+
+void a_damaged_file_is_refused_or_leads_nowhere_else() {
+  std::mt19937 random(kSeed + 44);
+  constexpr std::size_t dim = 4;
+  for (const Type& type : kTypes) {
+    for (const std::int32_t keep : {1, 0}) {
+      if (keep == 0 && !type.lossy) continue;
+      Index index(PANVEC_L2, dim, type, small_options(keep));
+      index.add(clustered(300, dim, random));
+      index.train(9);
+      const SavedFiles whole = saved(index);
+      const auto attempt = [&](const std::string& damaged, bool as_view) {
+        // In a block of its own size, so that the address sanitizer sees what is read beyond it.
+        const SavedFiles files{damaged, whole.rows, whole.has_rows, whole.max_row_norm, 300};
+        Index opened(PANVEC_L2, dim, type, small_options(keep));
+        const std::int32_t status = open(opened, files, as_view);
+        if (status != PANVEC_OK) {
+          CHECK_EQUAL(PANVEC_CORRUPT, status);
+          CHECK(error_text[0] != '\0');
+          return false;
+        }
+        std::int64_t ids[10];
+        float distances[10];
+        for (const bool by_search : {true, true, false}) {
+          // Distances may be NaN now, and rows twice: only that it ends is asked for.
+          const std::vector<float> query = clustered(1, dim, random);
+          std::int32_t count = 0;
+          ok(by_search ? panvec_faiss_search(opened.handle(), 300, nullptr, opened.id_pages(), nullptr, query.data(), 10,
+                                             50, 4, 3, nullptr, kForever, ids, distances, &count, error_text,
+                                             sizeof error_text)
+                       : panvec_faiss_exact(opened.handle(), 0, 300, nullptr, opened.id_pages(), nullptr, query.data(),
+                                            10, 1, ids, distances, &count, error_text, sizeof error_text));
+          CHECK(count >= 0 && count <= 10);
+        }
+        return true;
+      };
+      const std::string& file = whole.graph;
+      for (const bool as_view : {false, true}) {
+        CHECK(attempt(file, as_view));
+        for (std::size_t size = 0; size < file.size(); size += size < 512 ? 1 : 97) {
+          CHECK(!attempt(file.substr(0, size), as_view));
+        }
+        CHECK(!attempt(file + '\0', as_view));
+        int refused = 0;
+        for (int i = 0; i < 2000; ++i) {
+          std::string damaged = file;
+          for (std::size_t bits = 1 + random() % 2; bits > 0; --bits) {
+            const std::size_t bit = random() % (i < 800 ? 400 * 8 : file.size() * 8);
+            damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+          }
+          refused += attempt(damaged, as_view) ? 0 : 1;
+        }
+        // The floats of a row can be any; what the smallest file says besides them is a tenth of its first 400 bytes.
+        CHECK(refused > 50);
+        if (whole.has_rows) {
+          SavedFiles fewer = whole;
+          fewer.rows.pop_back();
+          Index opened(PANVEC_L2, dim, type, small_options(keep));
+          CHECK_EQUAL(PANVEC_CORRUPT, open(opened, fewer, as_view));
+        }
+        for (const std::int64_t slots : {299, 301}) {
+          SavedFiles other = whole;
+          other.slots = slots;
+          Index opened(PANVEC_L2, dim, type, small_options(keep));
+          CHECK_EQUAL(PANVEC_CORRUPT, open(opened, other, as_view));
+        }
+        for (const Type& other : kTypes) {
+          if (other.number == type.number) continue;
+          Index opened(PANVEC_L2, dim, other, small_options(keep));
+          CHECK_EQUAL(PANVEC_CORRUPT, open(opened, whole, as_view));
+        }
+        Index cosine(PANVEC_COSINE, dim, type, small_options(keep));
+        CHECK_EQUAL(PANVEC_CORRUPT, open(cosine, whole, as_view));
+        if (type.graph) {
+          Options wider = small_options(keep);
+          wider.m = 6;
+          Index opened(PANVEC_L2, dim, type, wider);
+          CHECK_EQUAL(PANVEC_CORRUPT, open(opened, whole, as_view));
+        }
+      }
+    }
+  }
+}
+
+// The words of a graph, one by one: what a copy must refuse.
+void every_link_and_every_entry_of_a_list_is_checked() {
+  std::mt19937 random(kSeed + 45);
+  for (const std::int32_t number : {PANVEC_FAISS_HNSW, PANVEC_FAISS_IVF_FLAT}) {
+    const Type& type = kTypes[number];
+    Index index(PANVEC_L2, 1, type, small_options(1));
+    index.add(clustered(200, 1, random));
+    index.train(3);
+    const SavedFiles whole = saved(index);
+    int refused = 0;
+    for (std::size_t at = 4; at + 4 <= whole.graph.size(); ++at) {
+      std::int32_t word = 0;
+      std::memcpy(&word, &whole.graph[at], sizeof word);
+      // A row's number, or the end of a list of links.
+      if (word < -1 || word >= 200 || (word <= 0 && number == PANVEC_FAISS_IVF_FLAT)) continue;
+      SavedFiles damaged = whole;
+      word = word < 0 ? -2 : word + 200;
+      std::memcpy(&damaged.graph[at], &word, sizeof word);
+      Index opened(PANVEC_L2, 1, type, small_options(1));
+      const std::int32_t status = open(opened, damaged, false);
+      CHECK(status == PANVEC_OK || status == PANVEC_CORRUPT);
+      refused += status == PANVEC_CORRUPT ? 1 : 0;
+    }
+    CHECK(refused > 195);
+  }
+}
+
+void a_view_is_not_written_to() {
+  std::mt19937 random(kSeed + 46);
+  for (const Type& type : kTypes) {
+    Index index(PANVEC_L2, 2, type, small_options(1));
+    index.add(clustered(100, 2, random));
+    const SavedFiles files = saved(index);
+    Index view(PANVEC_L2, 2, type, small_options(1)), empty(PANVEC_L2, 2, type, small_options(1));
+    CHECK_EQUAL(PANVEC_OK, open(view, files, true));
+    panvec_faiss* const handle = view.handle();
+    const float row[] = {1, 2};
+    const std::int32_t slot = 0;
+    std::int64_t number = 0;
+    std::int32_t component = 0;
+    char* const text = error_text;
+    constexpr std::int32_t room = sizeof error_text;
+    const auto refused = [&](std::int32_t status, const char* why = "a view cannot be changed") {
+      CHECK_EQUAL(PANVEC_INVALID_ARGUMENT, status);
+      CHECK_EQUAL(std::string(why), std::string(error_text));
+    };
+    refused(panvec_faiss_prepare(handle, 200, text, room));
+    refused(panvec_faiss_reserve(handle, 200, text, room));
+    refused(panvec_faiss_stage(handle, 100, row, 1, &number, &component, text, room));
+    refused(panvec_faiss_stage_from(handle, 100, index.handle(), &slot, 1, text, room));
+    refused(panvec_faiss_train(handle, 1, row, nullptr, 1, 1, nullptr, kForever, &number, &component, text, room));
+    refused(panvec_faiss_train_like(handle, index.handle(), text, room));
+    refused(panvec_faiss_encode(handle, 100, 1, nullptr, kForever, text, room));
+    refused(panvec_faiss_link(handle, 100, 0, 1, nullptr, 0, &number, text, room));
+    empty.reserve(1);
+    refused(panvec_faiss_stage_from(empty.handle(), 0, handle, &slot, 1, text, room), "a view cannot be a source");
+    refused(open(index, files, false), "the index is not empty");
+    refused(open(view, files, true), "the index is not empty");
+    panvec_faiss_saver* saver = nullptr;
+    refused(panvec_faiss_save_begin(handle, PANVEC_FILE_GRAPH, 99, &saver, text, room), "a view is saved as a whole");
+    refused(panvec_faiss_save_begin(index.handle(), PANVEC_FILE_GRAPH, 101, &saver, text, room),
+            "slots to save are not linked");
+    refused(panvec_faiss_save_begin(index.handle(), 2, 100, &saver, text, room), "there is no such file");
+  }
+}
+
+void opening_survives_a_lack_of_memory() {
+  std::mt19937 random(kSeed + 47);
+  for (const Type& type : kTypes) {
+    Index index(PANVEC_L2, 4, type, small_options(0));
+    index.add(clustered(300, 4, random));
+    index.train(9);
+    const SavedFiles files = saved(index);
+    for (const bool as_view : {false, true}) {
+      std::int32_t status = PANVEC_OUT_OF_MEMORY;
+      for (std::int64_t allowed = 0; status != PANVEC_OK; allowed += 1 + allowed / 8) {
+        Index opened(PANVEC_L2, 4, type, small_options(0));
+        allocations_left.store(allowed);
+        status = panvec_faiss_open(opened.handle(), files.graph.data(), static_cast<std::int64_t>(files.graph.size()),
+                                   nullptr, 0, 300, files.max_row_norm, as_view ? 1 : 0, error_text, sizeof error_text);
+        allocations_left.store(-1);
+        CHECK(status == PANVEC_OK || status == PANVEC_OUT_OF_MEMORY);
+      }
+    }
+  }
+}
+
 void null_where_it_means_nothing_is_refused_by_name() {
   const Index index(PANVEC_L2, 4, kTypes[7]);
   panvec_faiss* const handle = index.handle();
@@ -1583,6 +2080,13 @@ void null_where_it_means_nothing_is_refused_by_name() {
   refused("slots", panvec_faiss_stage_from(handle, 0, handle, nullptr, 1, text, room));
   refused("index", panvec_faiss_link(nullptr, 0, 0, 1, nullptr, 0, &number, text, room));
   refused("linked", panvec_faiss_link(handle, 0, 0, 1, nullptr, 0, nullptr, text, room));
+  panvec_faiss_saver* saver = nullptr;
+  refused("index", panvec_faiss_save_begin(nullptr, PANVEC_FILE_GRAPH, 0, &saver, text, room));
+  refused("saver", panvec_faiss_save_begin(handle, PANVEC_FILE_GRAPH, 0, nullptr, text, room));
+  refused("saver", panvec_faiss_save_next(nullptr, text, room, &number, text, room));
+  refused("index", panvec_faiss_open(nullptr, text, 1, nullptr, 0, 0, 0, 0, text, room));
+  refused("graph", panvec_faiss_open(handle, nullptr, 1, nullptr, 0, 0, 0, 0, text, room));
+  refused("rows", panvec_faiss_open(handle, text, 1, nullptr, 1, 0, 0, 0, text, room));
   refused("index", panvec_faiss_row(nullptr, 0, out, text, room));
   refused("row", panvec_faiss_row(handle, 0, nullptr, text, room));
   const auto search = [&](const std::string& name, panvec_faiss* of, const std::int64_t* const* id_pages, const float* query,
@@ -1790,6 +2294,16 @@ int main() {
   run("work is stopped by another thread", work_is_stopped_by_another_thread);
   run("slots of another index are taken over bit for bit", slots_of_another_index_are_taken_over_bit_for_bit);
   run("codes and rows are staged in any order", codes_and_rows_are_staged_in_any_order);
+  run("a saved index answers the same", a_saved_index_answers_the_same);
+  run("FAISS reads what is saved, and writes the same", faiss_reads_what_is_saved_and_writes_the_same);
+  run("an index is saved as it was, whatever is done meanwhile",
+      an_index_is_saved_as_it_was_whatever_is_done_meanwhile);
+  run("an index of absurd rows is saved too", an_index_of_absurd_rows_is_saved_too);
+  run("hostile files: a damaged one is refused, or leads nowhere else",
+      a_damaged_file_is_refused_or_leads_nowhere_else);
+  run("every link and every entry of a list is checked", every_link_and_every_entry_of_a_list_is_checked);
+  run("a view is not written to", a_view_is_not_written_to);
+  run("opening survives a lack of memory", opening_survives_a_lack_of_memory);
   run("NULL where it means nothing is refused by name", null_where_it_means_nothing_is_refused_by_name);
   run("hostile numbers of threads: any is taken by a training that can be stopped",
       any_number_of_threads_is_taken_by_a_training_that_can_be_stopped);

@@ -140,6 +140,27 @@ ListModel::ListModel(Metric metric, const RowBatch& batch, const Scaling& scalin
   if (content == ListContent::kProductCodes) precompute_tables(with_tables, stop);
 }
 
+ListModel::ListModel(Metric metric, std::size_t dim, const char* centroids, std::size_t lists, bool mapped,
+                     const Scaling& scaling, std::unique_ptr<Codec> codec, ListContent content, bool with_tables)
+    : metric_(metric == Metric::kL2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT),
+      level_(simd_level()),
+      kernel_(metric == Metric::kL2 ? l2_squared_kernel(level_) : inner_product_kernel(level_)),
+      scaling_(scaling),
+      centroids_(static_cast<faiss::idx_t>(dim), metric_),
+      codec_(std::move(codec)) {
+  const std::size_t bytes = lists * dim * sizeof(float);
+  if (mapped) {
+    // Nobody writes to it.
+    centroids_.codes =
+        faiss::MaybeOwnedVector<std::uint8_t>::create_view(const_cast<char*>(centroids), bytes, nullptr);
+  } else {
+    centroids_.codes.resize(bytes);
+    std::memcpy(centroids_.codes.data(), centroids, bytes);
+  }
+  centroids_.ntotal = static_cast<faiss::idx_t>(lists);
+  if (content == ListContent::kProductCodes) precompute_tables(with_tables, Stop());
+}
+
 void ListModel::precompute_tables(bool with_tables, const Stop& stop) {
   const faiss::ProductQuantizer& trained = static_cast<const ProductCodec&>(*codec_).quantizer();
   product_ = std::make_unique<faiss::IndexIVFPQ>(&centroids_, trained.d, list_count(), trained.M, trained.nbits,
@@ -156,7 +177,7 @@ void ListModel::precompute_tables(bool with_tables, const Stop& stop) {
 }
 
 std::size_t ListModel::memory_bytes() const {
-  std::size_t bytes = sizeof(ListModel) + centroids_.codes.size();
+  std::size_t bytes = sizeof(ListModel) + (centroids_.codes.is_owned ? centroids_.codes.size() : 0);
   if (codec_ != nullptr) bytes += codec_->memory_bytes();
   if (product_ != nullptr) {
     bytes += sizeof(faiss::IndexIVFPQ) + product_->pq.centroids.capacity() * sizeof(float) +
@@ -211,8 +232,8 @@ void ListModel::encode(const float* rows, std::size_t count, std::uint32_t* list
 void ListModel::decode(std::uint32_t list, const std::uint8_t* code, float* row) const {
   const auto dim = static_cast<std::size_t>(centroids_.d);
   codec_->decode(code, row);
-  const float* centroid = centroids_.get_xb() + list * dim;
-  for (std::size_t i = 0; i < dim; ++i) row[i] += centroid[i];
+  const char* centroid = reinterpret_cast<const char*>(centroids_.get_xb() + list * dim);
+  for (std::size_t i = 0; i < dim; ++i) row[i] += number_at<float>(centroid, i);
   scaling_.undo(row, dim);
 }
 

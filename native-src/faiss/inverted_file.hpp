@@ -40,11 +40,17 @@ class ListModel {
   // memory for the sake of speed (precompute_tables).
   ListModel(Metric metric, const RowBatch& batch, const Scaling& scaling, std::size_t lists, ListContent content,
             const CodecShape& shape, bool with_tables, unsigned threads, std::uint64_t seed, const Stop& stop);
+  // From a file: the centroids of its lists, which stay there when `mapped`, and what was learnt besides; on the stack of
+  // a BLAS.
+  ListModel(Metric metric, std::size_t dim, const char* centroids, std::size_t lists, bool mapped,
+            const Scaling& scaling, std::unique_ptr<Codec> codec, ListContent content, bool with_tables);
   ListModel(const ListModel&) = delete;
   ListModel& operator=(const ListModel&) = delete;
 
   bool is_l2() const { return metric_ == faiss::METRIC_L2; }
   std::size_t list_count() const { return static_cast<std::size_t>(centroids_.ntotal); }
+  const float* centroids() const { return centroids_.get_xb(); }  // perhaps not aligned
+  const Codec* codec() const { return codec_.get(); }
   std::size_t code_bytes() const { return codec_ == nullptr ? 0 : codec_->code_bytes(); }
   std::size_t memory_bytes() const;
   const Scaling& scaling() const { return scaling_; }
@@ -80,10 +86,13 @@ class InvertedFile {
  public:
   explicit InvertedFile(std::shared_ptr<const ListModel> model)
       : model_(std::move(model)), lists_(model_->list_count(), model_->code_bytes()) {}
+  InvertedFile(std::shared_ptr<const ListModel> model, InvertedLists lists)
+      : model_(std::move(model)), lists_(std::move(lists)) {}
 
   const std::shared_ptr<const ListModel>& model() const { return model_; }
   std::size_t memory_bytes() const { return sizeof(InvertedFile) + model_->memory_bytes() + lists_.memory_bytes(); }
 
+  const InvertedLists& lists() const { return lists_; }
   std::size_t append(std::uint32_t list, std::uint32_t slot, const std::uint8_t* code) {
     return lists_.append(list, slot, code);
   }

@@ -6,6 +6,7 @@
 #include <limits>
 #include <new>
 #include <queue>
+#include <string>
 
 #include "parallel.hpp"
 #include "slot_levels.hpp"
@@ -54,6 +55,13 @@ LinksView LinkedGraph::view() const {
 int LinkedGraph::level(std::size_t slot) const {
   const int most = static_cast<int>(hnsw_.cum_nneighbor_per_level.size()) - 2;
   return std::min(slot_level(seed_, slot, level_multiplier_), most);
+}
+
+int LinkedGraph::layers_of(std::size_t slot) const {
+  const std::size_t all = hnsw_.offsets[slot + 1] - hnsw_.offsets[slot];
+  int layers = 1;
+  while (room_up_to(layers) < all) ++layers;
+  return layers;
 }
 
 std::size_t LinkedGraph::room(int level) const { return room_up_to(level + 1) - room_up_to(level); }
@@ -119,6 +127,144 @@ void LinkedGraph::reserve(std::size_t capacity) {
   visited_.swap(prepared_->visited);
   outdated_ = std::move(prepared_);
   account();
+}
+
+// As write_HNSW does.
+void LinkedGraph::save(FileParts& file, std::size_t count) const {
+  std::int32_t entry = -1;
+  int top = 0;  // layers
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    const int layers = layers_of(slot);
+    if (layers <= top) continue;
+    top = layers;
+    entry = static_cast<std::int32_t>(slot);
+  }
+  file.put_vector(hnsw_.assign_probas);
+  file.put_vector(hnsw_.cum_nneighbor_per_level);
+  file.put<std::uint64_t>(count);
+  file.add([this, count, slot = std::size_t{0}](char* room, std::size_t capacity) mutable {
+    std::size_t written = 0;
+    for (; slot < count && written + sizeof(std::int32_t) <= capacity; ++slot, written += sizeof(std::int32_t)) {
+      const std::int32_t layers = layers_of(slot);
+      std::memcpy(room + written, &layers, sizeof layers);
+    }
+    return written;
+  });
+  file.put<std::uint64_t>(count + 1);
+  file.add_units(count + 1, sizeof(std::uint64_t),
+                 [this] { return reinterpret_cast<const char*>(hnsw_.offsets.data()); });
+  file.put<std::uint64_t>(hnsw_.offsets[count]);
+  file.add([this, count, slot = std::size_t{0}](char* room, std::size_t capacity) mutable {
+    std::size_t written = 0;
+    for (; slot < count; ++slot) {
+      const std::size_t bytes = (hnsw_.offsets[slot + 1] - hnsw_.offsets[slot]) * sizeof(std::int32_t);
+      if (written + bytes > capacity) break;
+      std::memcpy(room + written, hnsw_.neighbors.data() + hnsw_.offsets[slot], bytes);
+      keep_links_below(count, slot, room + written);
+      written += bytes;
+    }
+    return written;
+  });
+  file.put<std::int32_t>(entry);
+  file.put<std::int32_t>(top - 1);
+  file.put<std::int32_t>(hnsw_.efConstruction);
+  file.put<std::int32_t>(hnsw_.efSearch);
+  file.put<std::int32_t>(1);  // has no meaning any more
+}
+
+// Without links to slots that are not in the file.
+void LinkedGraph::keep_links_below(std::size_t count, std::size_t slot, char* lists) const {
+  const int layers = layers_of(slot);
+  for (int level = 0; level < layers; ++level) {
+    char* const list = lists + room_up_to(level) * sizeof(std::int32_t);
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < room(level); ++i) {
+      const auto to = number_at<std::int32_t>(list, i);
+      if (to < 0) break;
+      if (static_cast<std::size_t>(to) < count) std::memcpy(list + kept++ * sizeof to, &to, sizeof to);
+    }
+    std::memset(list + kept * sizeof(std::int32_t), 0xFF, (room(level) - kept) * sizeof(std::int32_t));
+  }
+}
+
+SavedLinks LinkedGraph::find(FileBytes& file, std::uint64_t count) const {
+  SavedLinks links;
+  links.count = count;
+  take_vector(file, sizeof(double));  // for drawing layers, which is ours
+  const std::vector<int>& ends = hnsw_.cum_nneighbor_per_level;
+  const char* found = take_vector(file, "the number of layers", ends.size(), sizeof(std::int32_t));
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    const auto end = number_at<std::int32_t>(found, i);
+    if (end != ends[i]) FileBytes::corrupt_number("room for links", std::to_string(end), std::to_string(ends[i]));
+  }
+  links.levels = take_vector(file, "the number of its rows' layers", count, sizeof(std::int32_t));
+  links.offsets = take_vector(file, "the number of its rows' offsets", count + 1, sizeof(std::uint64_t));
+  const SavedNumbers neighbours = take_vector(file, sizeof(std::int32_t));
+  links.neighbours = neighbours.first;
+  links.room = neighbours.count;
+  links.entry = file.take<std::int32_t>();
+  links.top_level = file.take<std::int32_t>();
+  file.take<std::int32_t>();  // efConstruction is a parameter, and may have changed
+  file.take<std::int32_t>();  // as is efSearch
+  file.take<std::int32_t>();
+  const bool is_right = count == 0 ? links.entry == -1 && links.top_level == -1
+                                   : links.entry >= 0 && static_cast<std::uint64_t>(links.entry) < count &&
+                                         links.top_level >= 0 &&
+                                         static_cast<std::size_t>(links.top_level) + 1 < ends.size() &&
+                                         links.layers(static_cast<std::uint32_t>(links.entry)) == links.top_level + 1;
+  if (!is_right) {
+    FileBytes::corrupt("begins its walks at row " + std::to_string(links.entry) + " on layer " +
+                       std::to_string(links.top_level) + ", which is not its highest");
+  }
+  return links;
+}
+
+void LinkedGraph::check_lists(const SavedLinks& file, std::uint32_t slot) const {
+  const auto where = [&](int level) { return " at row " + std::to_string(slot) + ", layer " + std::to_string(level); };
+  const int layers = file.layers(slot);
+  if (layers < 1 || layers > file.top_level + 1) {
+    FileBytes::corrupt("has " + std::to_string(layers) + " layers at row " + std::to_string(slot));
+  }
+  const auto offset = number_at<std::uint64_t>(file.offsets, slot);
+  const auto end = number_at<std::uint64_t>(file.offsets, slot + std::uint64_t{1});
+  // All offsets are right from 0 up to this one.
+  if (end > file.room || end < offset || end - offset != room_up_to(layers)) {
+    FileBytes::corrupt("has its links at " + std::to_string(offset) + where(0));
+  }
+  for (int level = 0; level < layers; ++level) {
+    const char* list = file.neighbours + (offset + room_up_to(level)) * sizeof(std::int32_t);
+    bool ended = false;
+    for (std::size_t i = 0; i < room(level); ++i) {
+      const auto to = number_at<std::int32_t>(list, i);
+      if (to == -1) {
+        ended = true;
+      } else if (ended || to < 0 || static_cast<std::uint64_t>(to) >= file.count ||
+                 file.layers(static_cast<std::uint32_t>(to)) <= level) {
+        FileBytes::corrupt("has a link to " + std::to_string(to) + where(level) + ", which is not there");
+      }
+    }
+  }
+}
+
+void LinkedGraph::load(const SavedLinks& file) {
+  if (number_at<std::uint64_t>(file.offsets, 0) != 0) FileBytes::corrupt("does not begin its links at 0");
+  for (std::uint64_t slot = 0; slot < file.count; ++slot) check_lists(file, static_cast<std::uint32_t>(slot));
+  if (number_at<std::uint64_t>(file.offsets, file.count) != file.room) FileBytes::corrupt("has links of no row");
+  hnsw_.offsets.resize(file.count + 1);
+  std::memcpy(hnsw_.offsets.data(), file.offsets, hnsw_.offsets.size() * sizeof(std::uint64_t));
+  locks_ = std::vector<omp_lock_t>(file.count);
+  const std::size_t bytes = file.room * sizeof(std::int32_t);
+  neighbours_.grow(bytes);
+  if (bytes > 0) std::memcpy(neighbours_.data(), file.neighbours, bytes);
+  hnsw_.neighbors = faiss::MaybeOwnedVector<std::int32_t>::create_view(neighbours_.data(), file.room, nullptr);
+  hnsw_.entry_point = file.entry;
+  hnsw_.max_level = file.top_level;
+  account();
+}
+
+void LinkedGraph::map(const SavedLinks& file) {
+  mapped_ = file;
+  hnsw_.max_level = file.top_level;
 }
 
 void LinkedGraph::clear(std::size_t first_slot, std::size_t count) {

@@ -16,6 +16,7 @@
 #include <faiss/impl/HNSW.h>
 
 #include "growing_block.hpp"
+#include "index_file.hpp"
 #include "walk.hpp"
 
 namespace panvec {
@@ -52,6 +53,58 @@ struct LinksView {
   }
 };
 
+// A graph in a file of FAISS's. Of what it says, sizes and where walks begin have been checked.
+struct SavedLinks {
+  std::uint64_t count = 0;           // slots
+  std::uint64_t room = 0;            // neighbours
+  const char* levels = nullptr;      // int32 by slot: how many layers it is on
+  const char* offsets = nullptr;     // uint64 by slot, into neighbours, and one more
+  const char* neighbours = nullptr;  // int32
+  std::int32_t entry = -1;
+  std::int32_t top_level = -1;
+
+  int layers(std::uint32_t slot) const { return number_at<std::int32_t>(levels, slot); }
+};
+
+// What a walk reads of a mapped file: no list is read beyond the end of all, and above a slot's own layers there are
+// none. Whether a neighbour exists the walk asks for itself.
+struct MappedLinksView {
+  static constexpr bool kUntrusted = true;
+
+  SavedLinks file;
+  const int* layer_ends = nullptr;
+
+  std::size_t slots() const { return file.count; }
+  std::size_t max_degree() const { return static_cast<std::size_t>(layer_ends[1]); }
+  std::uint32_t entry() const { return static_cast<std::uint32_t>(file.entry); }
+  int max_level() const { return file.top_level; }
+  Links links(std::uint32_t slot) const { return list(slot, 0); }
+  Links links(std::uint32_t slot, int level) const {
+    return level < file.layers(slot) ? list(slot, level) : Links{nullptr, 0};
+  }
+  void prefetch_links(std::uint32_t slot) const {
+    const Links links = room_of(slot, 0);
+    __builtin_prefetch(links.first);
+    __builtin_prefetch(static_cast<const char*>(links.first) + 64);
+  }
+
+ private:
+  Links room_of(std::uint32_t slot, int level) const {
+    const auto offset = number_at<std::uint64_t>(file.offsets, slot);
+    const auto begin = static_cast<std::uint64_t>(layer_ends[level]);
+    const auto end = static_cast<std::uint64_t>(layer_ends[level + 1]);
+    if (offset > file.room || end > file.room - offset) return {file.neighbours, 0};
+    return {file.neighbours + (offset + begin) * sizeof(std::int32_t), static_cast<std::size_t>(end - begin)};
+  }
+  Links list(std::uint32_t slot, int level) const {
+    Links links = room_of(slot, level);
+    if (links.count == 0 || static_cast<std::int32_t>(links[links.count - 1]) >= 0) return links;
+    std::size_t count = 0;
+    while (static_cast<std::int32_t>(links[count]) >= 0) ++count;
+    return {links.first, count};
+  }
+};
+
 // Distances between slots, as one thread that links needs them. Smaller is nearer; never NaN.
 class SlotDistances : public faiss::DistanceComputer {
  public:
@@ -72,7 +125,18 @@ class LinkedGraph {
   std::size_t capacity() const { return locks_.size(); }
   int max_level() const { return hnsw_.max_level; }
   LinksView view() const;
+  bool is_mapped() const { return mapped_.count > 0; }
+  MappedLinksView mapped_view() const { return {mapped_, hnsw_.cum_nneighbor_per_level.data()}; }
   std::size_t memory_bytes() const { return bytes_.load(std::memory_order_relaxed); }
+
+  // Adds the graph of the first `count` slots, all of them linked, to a file; later ones may be linked meanwhile.
+  void save(FileParts& file, std::size_t count) const;
+  // Finds such a graph of `count` slots, as wide as this one.
+  SavedLinks find(FileBytes& file, std::uint64_t count) const;
+  // Takes it over, into an empty graph: load copies it and checks every link; after map it is read where it is, and
+  // nothing but walks are for such a graph.
+  void load(const SavedLinks& file);
+  void map(const SavedLinks& file);
 
   // Strong guarantee, both. prepare touches nothing that a walk reads.
   void prepare(std::size_t capacity);
@@ -100,6 +164,9 @@ class LinkedGraph {
   };
 
   int level(std::size_t slot) const;
+  int layers_of(std::size_t slot) const;  // of a slot that has room
+  void keep_links_below(std::size_t count, std::size_t slot, char* lists) const;
+  void check_lists(const SavedLinks& file, std::uint32_t slot) const;
   std::int32_t* list(std::size_t slot, int level);
   std::size_t room(int level) const;
   std::size_t room_up_to(int level) const;  // of the layers below it
@@ -110,6 +177,7 @@ class LinkedGraph {
   void account();
 
   faiss::HNSW hnsw_;
+  SavedLinks mapped_;
   std::uint64_t seed_;
   double level_multiplier_;
   GrowingBlock neighbours_;  // behind hnsw_.neighbors

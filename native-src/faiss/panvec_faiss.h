@@ -11,7 +11,7 @@
  * Concurrency. Any number of search, exact, exact_slots, row and stats calls may run together. reserve, link and
  * train_like need exclusive access. prepare, stage, stage_from, train and encode are a writer's: they may run beside
  * searches (they touch nothing that a search reads) but not beside another of them, reserve, link or train_like. The
- * source of a stage_from or train_like is only read, as by a search. The engine's locks provide all this. No call uses
+ * source of a stage_from or train_like is only read, as by a search; a view is no source. The engine's locks provide all this. No call uses
  * more threads than it is given, and none outlives its call.
  *
  * Common arguments
@@ -40,6 +40,7 @@ extern "C" {
 #endif
 
 typedef struct panvec_faiss panvec_faiss;
+typedef struct panvec_faiss_saver panvec_faiss_saver;
 
 /* What the rows are kept in for ranking. Lossy ones rank by codes and re-rank on the float32 rows, if those are
  * kept. */
@@ -145,6 +146,37 @@ int32_t panvec_faiss_exact_slots(const panvec_faiss *index, const int32_t *slots
 
 /* Copies the stored row (COSINE: the unit vector), bit for bit. */
 int32_t panvec_faiss_row(const panvec_faiss *index, int64_t slot, float *row, char *error, int32_t error_capacity);
+
+/* Saving. PANVEC_FILE_GRAPH is a file as FAISS's write_index writes it, for the first slot_count slots (all linked), whose
+ * ids are their slots: IndexFlat, IndexHNSWFlat, IndexHNSWSQ, IndexIVFFlat, IndexIVFScalarQuantizer, IndexIVFPQ, IndexPQ,
+ * IndexScalarQuantizer; an index that is not trained yet is saved as such, and links to later slots are left out. Where
+ * rows were scaled before they were encoded, because their magnitude is beyond 2^30 (codecs.hpp), the file is about
+ * scaled rows; a number in its header that FAISS ignores tells by how much. PANVEC_FILE_ROWS are the float32 rows by slot,
+ * for types that train: when it is lossy and keeps them, and otherwise as long as it is not trained or has a backlog.
+ *
+ * A saver is one thread's. begin and next read the index, as a search does; what is saved is as it was at begin, and
+ * savers of both files that are begun without a link between them fit together: rows may be added, linked, trained on
+ * and dropped afterwards. next writes the following bytes to `room`, of at least 1,048,576 bytes: *written of them, 0
+ * at the end. end frees the saver, before the index is freed. */
+int32_t panvec_faiss_save_begin(const panvec_faiss *index, int32_t file, int64_t slot_count, panvec_faiss_saver **saver,
+                                char *error, int32_t error_capacity);
+int32_t panvec_faiss_save_next(panvec_faiss_saver *saver, char *room, int64_t capacity, int64_t *written, char *error,
+                               int32_t error_capacity);
+void panvec_faiss_save_end(panvec_faiss_saver *saver);
+
+/* Takes over such files, given complete in memory (at addresses that 8 divides), into an index that was created with the
+ * same metric, dim, type, m, pq_m, pq_bits and keep_vectors, has no slots and is not trained. rows: NULL when there was
+ * no such file. max_row_norm: as panvec_faiss_max_row_norm said when they were saved. With as_view != 0 the files are used
+ * where they are for as long as the index lives, and prepare, reserve, stage, stage_from, train, train_like, encode and
+ * link refuse the index; sizes and the ids in lists are checked then, and files with other content lead to wrong answers,
+ * but not beyond their end. (A view of ivf_pq has no tables for its lists; its ranks may differ in their last bits.)
+ * Otherwise they are copied, and every link checked. PANVEC_CORRUPT says what is wrong. Exclusive. After a failure the
+ * index can only be freed. */
+int32_t panvec_faiss_open(panvec_faiss *index, const char *graph, int64_t graph_bytes, const char *rows,
+                          int64_t rows_bytes, int64_t slot_count, double max_row_norm, int32_t as_view, char *error,
+                          int32_t error_capacity);
+/* At least the norm of every row that is kept. */
+double panvec_faiss_max_row_norm(const panvec_faiss *index);
 
 /* Bytes of native memory held by the index. */
 int64_t panvec_faiss_memory_bytes(const panvec_faiss *index);

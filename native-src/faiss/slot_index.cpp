@@ -237,7 +237,7 @@ SlotIndex::SlotIndex(const IndexShape& shape)
     : shape_(shape),
       level_(simd_level()),
       trained_(!shape.needs_training()),
-      rows_(std::make_unique<RowStore>(shape.metric, shape.dim)) {
+      rows_(std::make_shared<RowStore>(shape.metric, shape.dim)) {
   if (shape.has_graph()) graph_ = std::make_unique<LinkedGraph>(shape.m, shape.ef_construction, shape.seed);
   if (shape.is_product()) {
     code_bytes_ = (shape.pq_m * shape.pq_bits + 7) / 8;
@@ -258,6 +258,7 @@ RowSpace SlotIndex::row_space() const {
     space.max_row_norm = rows_->max_row_norm();
   } else {
     space.decoder = this;
+    space.max_row_norm = max_row_norm_;
   }
   return space;
 }
@@ -297,7 +298,10 @@ const float* SlotIndex::staged_row(std::int64_t slot) const {
 }
 
 std::uint8_t* SlotIndex::code(std::int64_t slot) const {
-  return reinterpret_cast<std::uint8_t*>(codes_.data()) + static_cast<std::size_t>(slot) * code_bytes_;
+  // Nobody writes to mapped ones.
+  auto* codes = mapped_codes_ != nullptr ? const_cast<std::uint8_t*>(mapped_codes_)
+                                         : reinterpret_cast<std::uint8_t*>(codes_.data());
+  return codes + static_cast<std::size_t>(slot) * code_bytes_;
 }
 
 SlotIndex::Place SlotIndex::place(std::int64_t slot) const {
@@ -356,6 +360,7 @@ void SlotIndex::stage_from(std::int64_t first_slot, const SlotIndex& source, con
                            std::int64_t count) {
   check_stage(first_slot, count);
   require(&source != this, "the source must be another index");
+  require(!source.is_mapped(), "a view cannot be a source");
   require(source.shape_.metric == shape_.metric && source.shape_.dim == shape_.dim &&
               source.shape_.type == shape_.type,
           "the source has another metric, dimension or type");
@@ -506,6 +511,7 @@ void SlotIndex::train(std::int32_t nlist, const float* rows, const std::int32_t*
 
 void SlotIndex::train_like(const SlotIndex& source) {
   require(&source != this, "the source must be another index");
+  require(!source.is_mapped(), "a view cannot be a source");
   require(shape_.needs_training(), "an index of this type needs no training");
   require(source.shape_.metric == shape_.metric && source.shape_.dim == shape_.dim &&
               source.shape_.type == shape_.type && source.shape_.pq_m == shape_.pq_m &&
@@ -672,12 +678,23 @@ void SlotIndex::drop_rows_if_done() {
 void SlotIndex::decode(std::int64_t slot, float* row) const {
   if (slot >= structured_.load(std::memory_order_relaxed)) {
     std::fill(row, row + shape_.dim, 0.0f);
+  } else if (rows_in_lists_) {
+    const Place at = place(slot);
+    std::memcpy(row, inverted_->code(at.list, at.position), shape_.dim * sizeof(float));
   } else if (inverted_ != nullptr) {
     const Place at = place(slot);
     inverted_->model()->decode(at.list, inverted_->code(at.list, at.position), row);
   } else {
     codec_->decode(code(slot), row);
     scaling_.undo(row, shape_.dim);
+  }
+}
+
+void SlotIndex::copy_row(std::int64_t slot, float* row) const {
+  if (rows_in_lists_ && slot >= 0 && slot < capacity_) {
+    decode(slot, row);
+  } else {
+    panvec::copy_row(row_space(), slot, row);
   }
 }
 
@@ -710,22 +727,63 @@ std::size_t SlotIndex::rank(const SlotVersion& version, const float* query, std:
   if (shape_.type == IndexType::kHnsw) {
     const auto ef = static_cast<std::size_t>(
         std::min(std::max(width.ef_search, static_cast<std::int64_t>(wanted)), linked));
-    return walk_rows(graph_->view(), row_space(), query, version, linked, ef, scratch, watch, best);
+    const auto walk = [&](const auto& links) {
+      return walk_rows(links, row_space(), query, version, linked, ef, scratch, watch, best);
+    };
+    return graph_->is_mapped() ? walk(graph_->mapped_view()) : walk(graph_->view());
   }
   std::vector<float> copy;
-  const Scaling& scaling = inverted_ != nullptr ? inverted_->model()->scaling() : scaling_;
-  const float* scaled = scaling.apply(query, shape_.dim, copy);
+  const float* scaled = scaling().apply(query, shape_.dim, copy);
   if (shape_.type == IndexType::kHnswSq8) {
     const auto ef = static_cast<std::size_t>(
         std::min(std::max(width.ef_search, static_cast<std::int64_t>(considered)), linked));
     const ScalarCodes codes(static_cast<const ScalarCodec&>(*codec_), shape_.metric, level_, code(0), scaled, scratch);
-    return walk_graph(graph_->view(), codes, version, linked, ef, scratch, watch, best);
+    const auto walk = [&](const auto& links) {
+      return walk_graph(links, codes, version, linked, ef, scratch, watch, best);
+    };
+    return graph_->is_mapped() ? walk(graph_->mapped_view()) : walk(graph_->view());
   }
   const std::size_t found = inverted_ != nullptr
                                 ? inverted_->search(scaled, width.lists(), considered, version, linked, scratch, watch)
                                 : scan_codes(version, scaled, considered, scratch, watch);
   best = scratch.admitted.data();
   return found;
+}
+
+// The rows of the nearest lists, where they lie: one scan of each list, whose slots are its positions.
+void SlotIndex::scan_lists(const SlotVersion& version, const float* query, const std::int64_t* const* id_pages,
+                           std::size_t nprobe, const TopK& top, Scratch& scratch, StopWatch& watch) const {
+  const ListModel& model = *inverted_->model();
+  const InvertedLists& lists = inverted_->lists();
+  std::vector<float> copy;
+  const float* scaled = model.scaling().apply(query, shape_.dim, copy);
+  const std::size_t probes = model.nearest_lists(scaled, nprobe, scratch, watch);
+  const RowSpace space = row_space();
+  std::vector<std::int64_t> ids;
+  std::vector<const std::int64_t*> pages;
+  std::vector<std::uint32_t>& positions = scratch.neighbours;
+  for (std::size_t i = 0; i < probes; ++i) {
+    const std::uint32_t list = scratch.candidates[i].slot;
+    const std::size_t size = lists.size(list);
+    if (size == 0) continue;
+    ids.resize(size);
+    positions.clear();
+    std::uint32_t position = 0;
+    lists.visit(list, [&](const std::uint32_t* slots, const std::uint8_t*, std::size_t count) {
+      for (std::size_t j = 0; j < count; ++j, ++position) {
+        if (!version(slots[j])) continue;
+        ids[position] = id_of(id_pages, slots[j]);
+        positions.push_back(position);
+      }
+    });
+    pages.clear();
+    for (std::size_t first = 0; first < size; first += kSlotsPerPage) pages.push_back(&ids[first]);
+    const SlotRows rows{reinterpret_cast<const char*>(lists.code(list, 0)), shape_.dim * sizeof(float), shape_.dim};
+    ExactScan scan(space.metric, space.level, rows, space.max_row_norm, query, pages.data(), top);
+    const auto* listed = reinterpret_cast<const std::int32_t*>(positions.data());
+    in_steps(static_cast<std::int64_t>(positions.size()), watch,
+             [&](std::int64_t from, std::int64_t to) { scan.list(listed + from, to - from); });
+  }
 }
 
 void SlotIndex::search(const SlotVersion& version, const std::int64_t* const* id_pages, const float* query,
@@ -746,6 +804,12 @@ void SlotIndex::search(const SlotVersion& version, const std::int64_t* const* id
   if (shape_.type == IndexType::kFlat || shape_.type == IndexType::kIvfFlat) {
     std::int32_t count = 0;
     TopK top(result.ids, result.distances, &count, k);
+    if (rows_in_lists_) {
+      scan_lists(version, checked, id_pages, width.lists(), top, scratch, watch);
+      top.sort();
+      *result.count = count;
+      return;
+    }
     ExactScan scan(space.metric, space.level, space.rows, space.max_row_norm, checked, id_pages, top);
     if (shape_.type == IndexType::kFlat) {
       in_steps(version.slot_count, watch,

@@ -10,6 +10,7 @@
 
 #include "codecs.hpp"
 #include "growing_block.hpp"
+#include "index_file.hpp"
 #include "inverted_file.hpp"
 #include "links.hpp"
 #include "row_store.hpp"
@@ -62,6 +63,14 @@ struct SearchResult {
   std::int32_t* count;
 };
 
+// The files of an index in memory.
+struct SavedIndex {
+  const char* graph;
+  std::int64_t graph_bytes;
+  const char* rows;
+  std::int64_t rows_bytes;
+};
+
 class SlotIndex final : private RowDecoder {
  public:
   explicit SlotIndex(const IndexShape& shape);
@@ -77,8 +86,18 @@ class SlotIndex final : private RowDecoder {
   std::size_t memory_bytes() const { return bytes_.load(std::memory_order_relaxed) + scratch_.bytes(); }
   RowSpace row_space() const;
   // Beside searches: changes under link alone.
-  bool keeps_rows() const { return rows_ != nullptr; }
+  bool keeps_rows() const { return rows_ != nullptr || rows_in_lists_; }
+  double max_row_norm() const { return rows_ != nullptr ? rows_->max_row_norm() : max_row_norm_; }
+  void copy_row(std::int64_t slot, float* row) const;
   ScratchPool& scratch() const { return scratch_; }
+
+  // One of PANVEC_FILE_GRAPH and PANVEC_FILE_ROWS, for the first slots, all of them linked, as they are now: what comes
+  // later, training and the dropping of rows among it, changes nothing of what the file will say.
+  std::unique_ptr<FileSaver> saver(std::int32_t file, std::int64_t slot_count) const;
+  // Takes such files over, into an index without slots. As a view it reads them where they are for as long as it lives,
+  // and nothing but searches and savers are for it. The same after a failure.
+  void open(const SavedIndex& from, std::int64_t slot_count, double max_row_norm, bool as_view);
+  bool is_mapped() const { return mapped_graph_ != nullptr; }
 
   void prepare(std::size_t capacity);
   void reserve(std::size_t capacity);
@@ -107,6 +126,7 @@ class SlotIndex final : private RowDecoder {
     std::uint32_t position;
   };
   struct Sample;
+  struct Saved;
 
   void decode(std::int64_t slot, float* row) const override;
   const float* staged_row(std::int64_t slot) const;
@@ -129,6 +149,17 @@ class SlotIndex final : private RowDecoder {
   std::size_t scan_codes(const SlotVersion& version, const float* query, std::size_t most, Scratch& scratch,
                          StopWatch& watch) const;
   void account();
+  const Scaling& scaling() const { return inverted_ != nullptr ? inverted_->model()->scaling() : scaling_; }
+  void scan_lists(const SlotVersion& version, const float* query, const std::int64_t* const* id_pages,
+                  std::size_t nprobe, const TopK& top, Scratch& scratch, StopWatch& watch) const;
+  void save_graph(FileParts& file, std::int64_t slot_count) const;
+  void save_lists(FileParts& file, const IndexHeader& header, std::shared_ptr<const Codec> untrained) const;
+  Saved find(FileBytes file, std::int64_t slot_count) const;
+  void find_lists(FileBytes& file, Saved& saved) const;
+  void find_places(const Saved& saved, GrowingBlock& places) const;
+  void map(Saved& saved, const std::shared_ptr<const ListModel>& model, const char* rows, double max_row_norm);
+  void load(const Saved& saved, const std::shared_ptr<const ListModel>& model, const char* rows,
+            std::int64_t slot_count, double max_row_norm);
 
   const IndexShape shape_;
   const SimdLevel level_;
@@ -141,7 +172,7 @@ class SlotIndex final : private RowDecoder {
   std::atomic<std::int32_t> list_count_{0};
   std::size_t code_bytes_ = 0;
 
-  std::unique_ptr<RowStore> rows_;  // of all slots; NULL once they have been dropped
+  std::shared_ptr<RowStore> rows_;  // of all slots; NULL once they have been dropped; savers may hold it
   std::unique_ptr<RowStore> late_rows_;  // of slots from late_first_ on that are not linked yet, when rows_ is NULL
   std::int64_t late_first_ = 0;
   std::unique_ptr<LinkedGraph> graph_;
@@ -151,6 +182,12 @@ class SlotIndex final : private RowDecoder {
   std::unique_ptr<InvertedFile> inverted_;
   Assigned assigned_;
   GrowingBlock places_;  // by slot: a Place
+  // Of a view.
+  const char* mapped_graph_ = nullptr;
+  std::size_t mapped_bytes_ = 0;
+  const std::uint8_t* mapped_codes_ = nullptr;  // by slot, instead of codes_
+  bool rows_in_lists_ = false;                  // the lists' codes are the rows, and rows_ is NULL
+  double max_row_norm_ = 0;
   std::atomic<std::size_t> bytes_{0};
   mutable ScratchPool scratch_;
 };

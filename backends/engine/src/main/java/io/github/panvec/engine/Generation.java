@@ -14,7 +14,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
-import java.util.List;
+import java.util.EnumMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -178,21 +178,21 @@ final class Generation {
     }
   }
 
-  /** See {@link SlotIndex#savedFiles()}. */
-  List<SlotIndex.SavedFile> savedFiles() {
+  /**
+   * Begins to write all that is to be saved, in the order of the files: of one moment, so that the
+   * files fit together whatever is linked, learnt or dropped before the last of them is written.
+   */
+  Map<SlotIndex.SavedFile, SlotIndex.Saver> savers(long slotCount) {
+    Map<SlotIndex.SavedFile, SlotIndex.Saver> savers = new EnumMap<>(SlotIndex.SavedFile.class);
     graph.lockShared();
     try {
-      return slots.savedFiles();
-    } finally {
-      graph.unlockShared();
-    }
-  }
-
-  /** See {@link SlotIndex#saver}. */
-  SlotIndex.Saver saver(SlotIndex.SavedFile file, long slotCount) {
-    graph.lockShared();
-    try {
-      return slots.saver(file, slotCount);
+      for (SlotIndex.SavedFile file : slots.savedFiles()) {
+        savers.put(file, slots.saver(file, slotCount));
+      }
+      return savers;
+    } catch (RuntimeException | Error failure) {
+      savers.values().forEach(SlotIndex.Saver::close);
+      throw failure;
     } finally {
       graph.unlockShared();
     }

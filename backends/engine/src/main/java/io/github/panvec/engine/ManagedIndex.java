@@ -586,7 +586,13 @@ public final class ManagedIndex implements VectorIndex {
   public SnapshotManifest save(SnapshotWriter writer) {
     Version version = retain();
     try {
-      return writer.write(SnapshotFiles.contents(engine, version, ids(version)));
+      Map<SlotIndex.SavedFile, SlotIndex.Saver> savers =
+          version.home().savers(version.slotCount());
+      try {
+        return writer.write(SnapshotFiles.contents(engine, version, ids(version), savers));
+      } finally {
+        savers.values().forEach(SlotIndex.Saver::close);
+      }
     } finally {
       release(version);
     }

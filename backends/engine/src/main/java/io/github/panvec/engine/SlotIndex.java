@@ -229,12 +229,15 @@ public interface SlotIndex extends AutoCloseable {
     void close();
   }
 
-  /** The files that are to be saved. Shared. */
+  /** The files that are to be saved. Shared, and with it {@link #saver} of each of them. */
   default List<SavedFile> savedFiles() {
     return List.of(SavedFile.GRAPH);
   }
 
-  /** Begins to write a file, of the first {@code slotCount} slots, all of them linked. Shared. */
+  /**
+   * Begins to write a file, of the first {@code slotCount} slots, all of them linked, as they are
+   * now. Shared.
+   */
   Saver saver(SavedFile file, long slotCount);
 
   /** At least the norm of every row: what {@link #open} needs besides the files. Shared. */

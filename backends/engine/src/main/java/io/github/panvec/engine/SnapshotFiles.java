@@ -55,14 +55,19 @@ final class SnapshotFiles {
    * What is saved of one version; its holder keeps it until that is done.
    *
    * @param sortedIds the live ids, ascending
+   * @param savers of the slots' files; they stay the caller's to close
    */
-  static SnapshotContents contents(Engine engine, Version version, long[] sortedIds) {
+  static SnapshotContents contents(
+      Engine engine,
+      Version version,
+      long[] sortedIds,
+      Map<SlotIndex.SavedFile, SlotIndex.Saver> savers) {
     Generation home = version.home();
     IndexSpec spec = engine.spec();
     List<SnapshotContent> files = new ArrayList<>();
-    for (SlotIndex.SavedFile file : home.savedFiles()) {
-      files.add(SnapshotContent.of(file.fileName(), sink -> writeNative(file, version, sink)));
-    }
+    savers.forEach(
+        (file, saver) ->
+            files.add(SnapshotContent.of(file.fileName(), sink -> writeNative(saver, home, sink))));
     files.add(SnapshotContent.of(IDS, sink -> writeIds(version, sink)));
     files.add(SnapshotContent.of(ORDER, sink -> writeOrder(sortedIds, version, sink)));
     files.add(SnapshotContent.of(LIVE, sink -> writeLive(version, sink)));
@@ -80,10 +85,8 @@ final class SnapshotFiles {
         files);
   }
 
-  private static void writeNative(SlotIndex.SavedFile file, Version version, SnapshotSink sink) {
-    Generation home = version.home();
-    try (Arena scratch = Arena.ofConfined();
-        SlotIndex.Saver saver = home.saver(file, version.slotCount())) {
+  private static void writeNative(SlotIndex.Saver saver, Generation home, SnapshotSink sink) {
+    try (Arena scratch = Arena.ofConfined()) {
       MemorySegment room = scratch.allocate(PIECE_BYTES, Long.BYTES);
       long bytes = home.next(saver, room);
       while (bytes > 0) {

@@ -11,11 +11,16 @@ import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_is_traine
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_keeps_rows;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_link;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_max_level;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_max_row_norm;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_memory_bytes;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_nlist;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_open;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_prepare;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_reserve;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_row;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_save_begin;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_save_end;
+import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_save_next;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_search;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_stage;
 import static io.github.panvec.bindings.faiss.PanvecFaiss.panvec_faiss_stage_from;
@@ -35,6 +40,7 @@ import io.github.panvec.spi.HitSegments;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -294,6 +300,56 @@ final class FaissSlotIndex extends NativeSlotIndex {
   @Override
   protected int row(long slot, MemorySegment row, MemorySegment error) {
     return panvec_faiss_row(handle(), slot, row, error, ERROR_BYTES);
+  }
+
+  @Override
+  public List<SavedFile> savedFiles() {
+    FaissType type = parameters.type();
+    boolean inGraph = !type.trains() || !type.isLossy() && isTrained() && backlog() == 0;
+    boolean rowsApart = !inGraph && panvec_faiss_keeps_rows(handle()) != 0;
+    return rowsApart ? List.of(SavedFile.GRAPH, SavedFile.ROWS) : List.of(SavedFile.GRAPH);
+  }
+
+  @Override
+  protected int saveBegin(int file, long slotCount, MemorySegment saver, MemorySegment error) {
+    return panvec_faiss_save_begin(handle(), file, slotCount, saver, error, ERROR_BYTES);
+  }
+
+  @Override
+  protected int saveNext(
+      MemorySegment saver, MemorySegment room, MemorySegment written, MemorySegment error) {
+    return panvec_faiss_save_next(saver, room, room.byteSize(), written, error, ERROR_BYTES);
+  }
+
+  @Override
+  protected void saveEnd(MemorySegment saver) {
+    panvec_faiss_save_end(saver);
+  }
+
+  @Override
+  protected int open(
+      MemorySegment graph,
+      MemorySegment rows,
+      long slotCount,
+      double maxRowNorm,
+      int asView,
+      MemorySegment error) {
+    return panvec_faiss_open(
+        handle(),
+        graph,
+        graph.byteSize(),
+        rows,
+        rows.byteSize(),
+        slotCount,
+        maxRowNorm,
+        asView,
+        error,
+        ERROR_BYTES);
+  }
+
+  @Override
+  public double maxRowNorm() {
+    return panvec_faiss_max_row_norm(handle());
   }
 
   @Override

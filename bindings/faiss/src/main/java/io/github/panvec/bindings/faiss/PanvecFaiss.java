@@ -67,10 +67,10 @@ public class PanvecFaiss {
     public static final AddressLayout C_POINTER = ValueLayout.ADDRESS
             .withTargetLayout(MemoryLayout.sequenceLayout(java.lang.Long.MAX_VALUE, JAVA_BYTE));
     public static final ValueLayout.OfLong C_LONG = ValueLayout.JAVA_LONG;
-    private static final int PANVEC_ABI_VERSION = (int)2L;
+    private static final int PANVEC_ABI_VERSION = (int)3L;
     /**
      * {@snippet lang=c :
-     * #define PANVEC_ABI_VERSION 2
+     * #define PANVEC_ABI_VERSION 3
      * }
      */
     public static int PANVEC_ABI_VERSION() {
@@ -228,6 +228,24 @@ public class PanvecFaiss {
      */
     public static int PANVEC_DOT() {
         return PANVEC_DOT;
+    }
+    private static final int PANVEC_FILE_GRAPH = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * #define PANVEC_FILE_GRAPH 0
+     * }
+     */
+    public static int PANVEC_FILE_GRAPH() {
+        return PANVEC_FILE_GRAPH;
+    }
+    private static final int PANVEC_FILE_ROWS = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define PANVEC_FILE_ROWS 1
+     * }
+     */
+    public static int PANVEC_FILE_ROWS() {
+        return PANVEC_FILE_ROWS;
     }
     private static final int PANVEC_FAISS_FLAT = (int)0L;
     /**
@@ -1530,6 +1548,324 @@ public class PanvecFaiss {
                 traceDowncall("panvec_faiss_row", index, slot, row, error, error_capacity);
             }
             return (int)mh$.invokeExact(index, slot, row, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class panvec_faiss_save_begin {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecFaiss.C_INT,
+            PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_INT,
+            PanvecFaiss.C_LONG,
+            PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_INT
+        );
+
+        public static final MemorySegment ADDR = PanvecFaiss.findOrThrow("panvec_faiss_save_begin");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_save_begin(const panvec_faiss *index, int32_t file, int64_t slot_count, panvec_faiss_saver **saver, char *error, int32_t error_capacity)
+     * }
+     */
+    public static FunctionDescriptor panvec_faiss_save_begin$descriptor() {
+        return panvec_faiss_save_begin.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_save_begin(const panvec_faiss *index, int32_t file, int64_t slot_count, panvec_faiss_saver **saver, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MethodHandle panvec_faiss_save_begin$handle() {
+        return panvec_faiss_save_begin.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_save_begin(const panvec_faiss *index, int32_t file, int64_t slot_count, panvec_faiss_saver **saver, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MemorySegment panvec_faiss_save_begin$address() {
+        return panvec_faiss_save_begin.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_save_begin(const panvec_faiss *index, int32_t file, int64_t slot_count, panvec_faiss_saver **saver, char *error, int32_t error_capacity)
+     * }
+     */
+    public static int panvec_faiss_save_begin(MemorySegment index, int file, long slot_count, MemorySegment saver, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_faiss_save_begin.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_faiss_save_begin", index, file, slot_count, saver, error, error_capacity);
+            }
+            return (int)mh$.invokeExact(index, file, slot_count, saver, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class panvec_faiss_save_next {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecFaiss.C_INT,
+            PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_LONG,
+            PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_INT
+        );
+
+        public static final MemorySegment ADDR = PanvecFaiss.findOrThrow("panvec_faiss_save_next");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_save_next(panvec_faiss_saver *saver, char *room, int64_t capacity, int64_t *written, char *error, int32_t error_capacity)
+     * }
+     */
+    public static FunctionDescriptor panvec_faiss_save_next$descriptor() {
+        return panvec_faiss_save_next.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_save_next(panvec_faiss_saver *saver, char *room, int64_t capacity, int64_t *written, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MethodHandle panvec_faiss_save_next$handle() {
+        return panvec_faiss_save_next.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_save_next(panvec_faiss_saver *saver, char *room, int64_t capacity, int64_t *written, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MemorySegment panvec_faiss_save_next$address() {
+        return panvec_faiss_save_next.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_save_next(panvec_faiss_saver *saver, char *room, int64_t capacity, int64_t *written, char *error, int32_t error_capacity)
+     * }
+     */
+    public static int panvec_faiss_save_next(MemorySegment saver, MemorySegment room, long capacity, MemorySegment written, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_faiss_save_next.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_faiss_save_next", saver, room, capacity, written, error, error_capacity);
+            }
+            return (int)mh$.invokeExact(saver, room, capacity, written, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class panvec_faiss_save_end {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+            PanvecFaiss.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = PanvecFaiss.findOrThrow("panvec_faiss_save_end");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void panvec_faiss_save_end(panvec_faiss_saver *saver)
+     * }
+     */
+    public static FunctionDescriptor panvec_faiss_save_end$descriptor() {
+        return panvec_faiss_save_end.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void panvec_faiss_save_end(panvec_faiss_saver *saver)
+     * }
+     */
+    public static MethodHandle panvec_faiss_save_end$handle() {
+        return panvec_faiss_save_end.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void panvec_faiss_save_end(panvec_faiss_saver *saver)
+     * }
+     */
+    public static MemorySegment panvec_faiss_save_end$address() {
+        return panvec_faiss_save_end.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void panvec_faiss_save_end(panvec_faiss_saver *saver)
+     * }
+     */
+    public static void panvec_faiss_save_end(MemorySegment saver) {
+        var mh$ = panvec_faiss_save_end.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_faiss_save_end", saver);
+            }
+            mh$.invokeExact(saver);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class panvec_faiss_open {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecFaiss.C_INT,
+            PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_LONG,
+            PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_LONG,
+            PanvecFaiss.C_LONG,
+            PanvecFaiss.C_DOUBLE,
+            PanvecFaiss.C_INT,
+            PanvecFaiss.C_POINTER,
+            PanvecFaiss.C_INT
+        );
+
+        public static final MemorySegment ADDR = PanvecFaiss.findOrThrow("panvec_faiss_open");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_open(panvec_faiss *index, const char *graph, int64_t graph_bytes, const char *rows, int64_t rows_bytes, int64_t slot_count, double max_row_norm, int32_t as_view, char *error, int32_t error_capacity)
+     * }
+     */
+    public static FunctionDescriptor panvec_faiss_open$descriptor() {
+        return panvec_faiss_open.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_open(panvec_faiss *index, const char *graph, int64_t graph_bytes, const char *rows, int64_t rows_bytes, int64_t slot_count, double max_row_norm, int32_t as_view, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MethodHandle panvec_faiss_open$handle() {
+        return panvec_faiss_open.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_open(panvec_faiss *index, const char *graph, int64_t graph_bytes, const char *rows, int64_t rows_bytes, int64_t slot_count, double max_row_norm, int32_t as_view, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MemorySegment panvec_faiss_open$address() {
+        return panvec_faiss_open.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t panvec_faiss_open(panvec_faiss *index, const char *graph, int64_t graph_bytes, const char *rows, int64_t rows_bytes, int64_t slot_count, double max_row_norm, int32_t as_view, char *error, int32_t error_capacity)
+     * }
+     */
+    public static int panvec_faiss_open(MemorySegment index, MemorySegment graph, long graph_bytes, MemorySegment rows, long rows_bytes, long slot_count, double max_row_norm, int as_view, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_faiss_open.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_faiss_open", index, graph, graph_bytes, rows, rows_bytes, slot_count, max_row_norm, as_view, error, error_capacity);
+            }
+            return (int)mh$.invokeExact(index, graph, graph_bytes, rows, rows_bytes, slot_count, max_row_norm, as_view, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class panvec_faiss_max_row_norm {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecFaiss.C_DOUBLE,
+            PanvecFaiss.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = PanvecFaiss.findOrThrow("panvec_faiss_max_row_norm");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * double panvec_faiss_max_row_norm(const panvec_faiss *index)
+     * }
+     */
+    public static FunctionDescriptor panvec_faiss_max_row_norm$descriptor() {
+        return panvec_faiss_max_row_norm.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * double panvec_faiss_max_row_norm(const panvec_faiss *index)
+     * }
+     */
+    public static MethodHandle panvec_faiss_max_row_norm$handle() {
+        return panvec_faiss_max_row_norm.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * double panvec_faiss_max_row_norm(const panvec_faiss *index)
+     * }
+     */
+    public static MemorySegment panvec_faiss_max_row_norm$address() {
+        return panvec_faiss_max_row_norm.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * double panvec_faiss_max_row_norm(const panvec_faiss *index)
+     * }
+     */
+    public static double panvec_faiss_max_row_norm(MemorySegment index) {
+        var mh$ = panvec_faiss_max_row_norm.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_faiss_max_row_norm", index);
+            }
+            return (double)mh$.invokeExact(index);
         } catch (RuntimeException | Error ex$) {
            throw ex$;
         } catch (Throwable ex$) {
