@@ -22,6 +22,7 @@ void require_wal(sqlite3* database, const std::string& path) {
 
 // In the draft already: of several connections that change the mode at once, all but one would be refused as busy.
 void fill_file(sqlite3* database, const std::string& path, const TableShape& shape) {
+  execute(database, "PRAGMA synchronous = FULL", path, "creating");
   create_schema(database, path, shape);
   require_wal(database, path);
 }
@@ -96,6 +97,14 @@ Connection::Connection(const char* path, const TableShape& shape, int busy_timeo
   prepare();
 }
 
+Connection::Connection(Database database, const TableShape& shape, const std::string& name, Role role)
+    : shape_(shape), role_(role), path_(name), patience_(0), database_(std::move(database)) {
+  set_up();
+  register_functions(this->database(), path_);
+  check_schema();
+  prepare();
+}
+
 // SQLite leaves the log of a file that was moved or deleted beside the old path, where it would be replayed into
 // whatever is opened there next. It is emptied into the file that it belongs to, wherever that is by now.
 Connection::~Connection() {
@@ -113,12 +122,12 @@ Connection::~Connection() {
 }
 
 void Connection::open(const std::string& file, int flags) {
-  sqlite3* opened = nullptr;
-  const int code = sqlite3_open_v2(file.c_str(), &opened, flags, nullptr);
-  database_.reset(opened);
-  if (code != SQLITE_OK) {
-    throw failure_of(opened, code, "opening", path_);
-  }
+  database_ = open_database(file, flags, nullptr, path_);
+  set_up();
+}
+
+void Connection::set_up() {
+  sqlite3* opened = database();
   sqlite3_extended_result_codes(opened, 1);
   sqlite3_busy_handler(opened, wait_for_lock, this);
   sqlite3_progress_handler(opened, kStepsBetweenChecks, stop_statement, this);
@@ -187,7 +196,7 @@ void Connection::prepare() {
         "SELECT rowid, distance FROM panvec_vectors WHERE vector MATCH ?1 AND k = ?2 AND "
         "rowid IN (SELECT id FROM panvec_ids(?3))");
   }
-  if (role_ == Role::kReader) {
+  if (role_ != Role::kWriter) {
     return;
   }
   writing_.begin = statement("BEGIN IMMEDIATE");

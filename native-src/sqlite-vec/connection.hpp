@@ -14,7 +14,8 @@
 
 namespace panvec::sqlitevec {
 
-enum class Role { kWriter, kReader };
+// A view reads a database that nobody writes to.
+enum class Role { kWriter, kReader, kView };
 
 // What panvec_meta says. The range of ids is that of all ids ever stored since the table was last empty.
 struct TableState {
@@ -50,6 +51,8 @@ class Connection {
  public:
   // `path` NULL: in memory.
   Connection(const char* path, const TableShape& shape, int busy_timeout_ms, Role role);
+  // Over a database that is open, has our tables, and belongs to nobody else. `name` is for messages.
+  Connection(Database database, const TableShape& shape, const std::string& name, Role role);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -57,6 +60,7 @@ class Connection {
   sqlite3* database() const noexcept { return database_.get(); }
   const TableShape& shape() const noexcept { return shape_; }
   const std::string& path() const noexcept { return path_; }
+  void set_path(const char* path) { path_ = path; }
   Role role() const noexcept { return role_; }
   const ReadStatements& reading() const noexcept { return reading_; }
   const WriteStatements& writing() const noexcept { return writing_; }
@@ -98,16 +102,13 @@ class Connection {
   void set_in_batch(bool in_batch) noexcept { in_batch_ = in_batch; }
 
  private:
-  struct Close {
-    void operator()(sqlite3* database) const noexcept { sqlite3_close_v2(database); }
-  };
-
   friend class StoppableStatements;
   static int stop_statement(void* connection) noexcept;
   static int wait_for_lock(void* connection, int times) noexcept;
   static int committed(void* connection, sqlite3*, const char*, int log_pages) noexcept;
   void checkpoint(int mode, std::chrono::milliseconds patience) noexcept;
   void open(const std::string& file, int flags);
+  void set_up();
   void configure_writer();
   void prepare();
   void check_schema() const;
@@ -126,7 +127,7 @@ class Connection {
   std::int64_t tend_log_at_ = 0;
   WrittenFiles::Entry written_file_;
   // Statements go before their database does.
-  std::unique_ptr<sqlite3, Close> database_;
+  Database database_;
   ReadStatements reading_;
   WriteStatements writing_;
 };

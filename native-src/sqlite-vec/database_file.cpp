@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <cstring>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <random>
 #include <utility>
@@ -22,23 +21,12 @@ namespace {
 
 constexpr std::size_t kHeaderBytes = 100;
 constexpr char kMagic[16] = {'S', 'Q', 'L', 'i', 't', 'e', ' ', 'f', 'o', 'r', 'm', 'a', 't', ' ', '3', '\0'};
+constexpr std::size_t kPageBytesAt = 16;
+constexpr std::size_t kPageCountAt = 28;
 constexpr std::size_t kUserVersionAt = 60;
 constexpr std::size_t kApplicationIdAt = 68;
 
-struct Close {
-  void operator()(sqlite3* database) const noexcept { sqlite3_close_v2(database); }
-};
-using Database = std::unique_ptr<sqlite3, Close>;
-
-Database open_raw(const std::string& path, int flags) {
-  sqlite3* opened = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &opened, flags, nullptr);
-  Database database(opened);
-  if (code != SQLITE_OK) {
-    throw failure_of(opened, code, "opening", path);
-  }
-  return database;
-}
+Database open_raw(const std::string& path, int flags) { return open_database(path, flags, nullptr, path); }
 
 std::uint32_t big_endian(const unsigned char* bytes) noexcept {
   return std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 | std::uint32_t{bytes[2]} << 8 | bytes[3];
@@ -267,6 +255,38 @@ bool check_database_file(const std::string& path, const TableShape& shape) {
     fail(PANVEC_FOREIGN_FILE, path + " holds vectors of " + found.text() + ", asked for were " + shape.text());
   }
   return true;
+}
+
+void check_snapshot_header(const unsigned char* bytes, std::int64_t size, const TableShape& shape,
+                           const std::string& name) {
+  const auto refuse = [&](const std::string& difference) { fail(PANVEC_CORRUPT, name + ": " + difference); };
+  if (size < static_cast<std::int64_t>(kHeaderBytes)) {
+    refuse("it has only " + std::to_string(size) + " bytes");
+  }
+  if (std::memcmp(bytes, kMagic, sizeof kMagic) != 0) {
+    refuse("it does not begin as an SQLite file does");
+  }
+  const std::uint32_t application = big_endian(bytes + kApplicationIdAt);
+  if (application != PANVEC_SQLITEVEC_APPLICATION_ID) {
+    refuse("its application_id is 0x" + hex(application) + ", Panvec's is 0x" + hex(PANVEC_SQLITEVEC_APPLICATION_ID));
+  }
+  const std::uint32_t version = big_endian(bytes + kUserVersionAt);
+  const std::uint32_t format = version >> 24;
+  if (format != PANVEC_SQLITEVEC_FORMAT) {
+    refuse("it has format " + std::to_string(format) + "; " + std::to_string(PANVEC_SQLITEVEC_FORMAT) +
+           " is what this library reads");
+  }
+  const TableShape found{static_cast<Metric>(version >> 16 & 0xff), version & 0xffff};
+  if (found.user_version() != shape.user_version()) {
+    refuse("it holds vectors of " + found.text() + "; the manifest says " + shape.text());
+  }
+  const std::uint32_t page_field = std::uint32_t{bytes[kPageBytesAt]} << 8 | bytes[kPageBytesAt + 1];
+  const std::int64_t page_bytes = page_field == 1 ? 65536 : page_field;
+  const std::int64_t pages = big_endian(bytes + kPageCountAt);
+  if (page_bytes * pages != size) {
+    refuse("it has " + std::to_string(size) + " bytes; its header says " + std::to_string(pages) + " pages of " +
+           std::to_string(page_bytes));
+  }
 }
 
 void check_no_leftover_log(const std::string& path) {

@@ -66,6 +66,11 @@ std::string file_path(const char* path);
 // Throws for any other file, which stays as it is. An empty file is not ours: we never leave one behind.
 bool check_database_file(const std::string& path, const TableShape& shape);
 
+// The same for the bytes of a whole database that is a snapshot, of which the shape is known: throws PANVEC_CORRUPT,
+// saying what differs.
+void check_snapshot_header(const unsigned char* bytes, std::int64_t size, const TableShape& shape,
+                           const std::string& name);
+
 // Throws PANVEC_IO when a log without its database lies at `path`: SQLite would replay it into the new one.
 void check_no_leftover_log(const std::string& path);
 

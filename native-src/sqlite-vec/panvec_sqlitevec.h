@@ -122,6 +122,31 @@ int32_t panvec_sqlitevec_take_hits(panvec_sqlitevec *connection, int64_t *ids, f
 int32_t panvec_sqlitevec_usage(panvec_sqlitevec *connection, int64_t *database_bytes, int64_t *free_bytes,
                                int64_t *cache_bytes, int64_t *dead_rows, char *error, int32_t error_capacity);
 
+/* Snapshots. Writes the state that the connection sees into a new database file at `path`, packed: no page is free.
+ * Between begin_read and end_read it is the state of the first reading call. Nothing lies beside the file, then or later;
+ * it is not forced to disk. When this fails, there is no file. */
+int32_t panvec_sqlitevec_save(panvec_sqlitevec *connection, const char *path, char *error, int32_t error_capacity);
+
+/* For the save of a database in memory, which has one connection: a copy, made in slices of some milliseconds between
+ * which others may use the connection. When they write, the next slice begins anew and does everything, about a second
+ * for two gigabytes. `next` is a call on the copied connection; once it sets *copied, an open connection on the copy, in
+ * the state at that time, it is through. Otherwise *copied is NULL. */
+typedef struct panvec_sqlitevec_copy panvec_sqlitevec_copy;
+int32_t panvec_sqlitevec_copy_begin(panvec_sqlitevec *connection, panvec_sqlitevec_copy **copy, char *error,
+                                    int32_t error_capacity);
+int32_t panvec_sqlitevec_copy_next(panvec_sqlitevec_copy *copy, panvec_sqlitevec **copied, char *error,
+                                   int32_t error_capacity);
+/* Frees a copy, whether it is through or not: a call on the copied connection unless it is. NULL is allowed. */
+void panvec_sqlitevec_copy_end(panvec_sqlitevec_copy *copy);
+
+/* Opens the `size` bytes of a file that save wrote. view != 0: for reading, and where they are; they must neither change
+ * nor be freed before the connection is closed, any number of connections may have them. view == 0: a copy of them in
+ * memory that can be written to, checked throughout. No file is created or locked. `name` stands for them in messages.
+ * PANVEC_CORRUPT: they are not what save wrote of that metric and dim, the message says why. Of a view only header and
+ * tables are checked then; its calls never read beyond the bytes, and are PANVEC_CORRUPT when they find damage. */
+int32_t panvec_sqlitevec_open_bytes(const void *bytes, int64_t size, const char *name, int32_t metric, int32_t dim,
+                                    int32_t view, panvec_sqlitevec **connection, char *error, int32_t error_capacity);
+
 #ifdef __cplusplus
 }
 #endif

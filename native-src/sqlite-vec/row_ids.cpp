@@ -66,6 +66,9 @@ std::vector<std::int64_t> sorted_ids(const Connection& connection, const Filter*
   if (!std::is_sorted(ids.begin(), ids.end())) {
     std::sort(ids.begin(), ids.end());
   }
+  if (const auto twice = std::adjacent_find(ids.begin(), ids.end()); twice != ids.end()) {
+    fail(PANVEC_CORRUPT, connection.path() + ": the id " + std::to_string(*twice) + " is there twice");
+  }
   return ids;
 }
 

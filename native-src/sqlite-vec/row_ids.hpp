@@ -22,13 +22,18 @@ class Chunk {
   std::int64_t size() const noexcept { return size_; }
   // How many rows it holds, which may be fewer than there is room for.
   std::int64_t live() const noexcept;
+  // Shows place in the chunk and id.
   template <typename Visit>
-  void for_each_id(Visit visit) const {
+  void for_each_row(Visit visit) const {
     for (std::int64_t i = 0; i < size_; ++i) {
       if ((validity_[i / 8] >> (i % 8) & 1) != 0) {
-        visit(id_at(i));
+        visit(i, id_at(i));
       }
     }
+  }
+  template <typename Visit>
+  void for_each_id(Visit visit) const {
+    for_each_row([&](std::int64_t, std::int64_t id) { visit(id); });
   }
 
  private:

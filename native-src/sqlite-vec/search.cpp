@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -62,6 +63,10 @@ class Search {
     if (k_ > 0 && !nearest()) {
       scan();
     }
+    if (filter_ == nullptr && radius_ == kNoRadius && static_cast<std::int64_t>(hits_.size()) < k_) {
+      fail(PANVEC_CORRUPT, connection_.path() + ": it has fewer rows than the " + std::to_string(state_.rows) +
+                               " that it counts");
+    }
     std::sort_heap(hits_.begin(), hits_.end());
     return std::move(hits_);
   }
@@ -75,7 +80,13 @@ class Search {
       rows.bind(1, filter_, IdFilter::kPointerType);
     }
     hits_.clear();
+    std::int64_t seen = 0;
     while (rows.step("scanning")) {
+      // Pages that lead back to others would give rows without end.
+      if (++seen > state_.rows) {
+        fail(PANVEC_CORRUPT, connection_.path() + ": it has more rows than the " + std::to_string(state_.rows) +
+                                 " that it counts");
+      }
       offer({distance_(rows.row_bytes(1, row_.size())), rows.integer(0)});
     }
   }

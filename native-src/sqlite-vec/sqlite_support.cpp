@@ -100,6 +100,16 @@ StatusError failure_of(sqlite3* database, int code, const std::string& what, con
                  what + " " + path + ": " + message + " (SQLite code " + std::to_string(extended) + ")");
 }
 
+Database open_database(const std::string& file, int flags, const char* vfs, const std::string& path) {
+  sqlite3* opened = nullptr;
+  const int code = sqlite3_open_v2(file.c_str(), &opened, flags, vfs);
+  Database database(opened);
+  if (code != SQLITE_OK) {
+    throw failure_of(opened, code, "opening", path);
+  }
+  return database;
+}
+
 Statement::Statement(sqlite3* database, std::string_view sql, const std::string& path) {
   const int code = sqlite3_prepare_v3(database, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
                                       &statement_, nullptr);
@@ -134,6 +144,11 @@ Execution& Execution::bind(int index, const float* vector, std::size_t dim) {
 
 Execution& Execution::bind(int index, const void* object, const char* type) {
   check_bound(sqlite3_bind_pointer(statement_, index, const_cast<void*>(object), type, nullptr));
+  return *this;
+}
+
+Execution& Execution::bind(int index, const sqlite3_value* value) {
+  check_bound(sqlite3_bind_value(statement_, index, value));
   return *this;
 }
 

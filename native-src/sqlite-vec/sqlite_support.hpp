@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,14 @@ std::int32_t status_of(int code) noexcept;
 
 // The failure of the last call on `database` (which may be NULL), worded "<what> <path>: <message> (SQLite code <n>)".
 StatusError failure_of(sqlite3* database, int code, const std::string& what, const std::string& path);
+
+struct CloseDatabase {
+  void operator()(sqlite3* database) const noexcept { sqlite3_close_v2(database); }
+};
+using Database = std::unique_ptr<sqlite3, CloseDatabase>;
+
+// `file` is SQLite's name for it, `path` the one for messages; `vfs` NULL: the operating system's files.
+Database open_database(const std::string& file, int flags, const char* vfs, const std::string& path);
 
 class Statement {
  public:
@@ -45,6 +54,8 @@ class Execution {
 
   Execution& bind(int index, std::int64_t value);
   Execution& bind(int index, const float* vector, std::size_t dim);
+  // A value that Execution::value gave.
+  Execution& bind(int index, const sqlite3_value* value);
   // `type` must be a string literal; the object stays the caller's.
   Execution& bind(int index, const void* object, const char* type);
 
@@ -65,6 +76,9 @@ class Execution {
     const void* bytes = sqlite3_column_blob(statement_, column);
     return {static_cast<const unsigned char*>(bytes), sqlite3_column_bytes(statement_, column)};
   }
+  // What stands in a column, for another statement. Valid until the next step.
+  sqlite3_value* value(int column) const noexcept { return sqlite3_column_value(statement_, column); }
+  int columns() const noexcept { return sqlite3_column_count(statement_); }
   // Throws PANVEC_CORRUPT when the column is not a blob of dim floats. Valid until the next step; any alignment.
   const void* row_bytes(int column, std::size_t dim) const;
 

@@ -17,6 +17,7 @@
 #include "panvec_kernels.hpp"
 #include "row_ids.hpp"
 #include "search.hpp"
+#include "snapshot.hpp"
 #include "sqlite-vec.h"
 #include "status.hpp"
 #include "stop.hpp"
@@ -27,10 +28,16 @@ struct panvec_sqlitevec {
   panvec::sqlitevec::Connection connection;
 };
 
+struct panvec_sqlitevec_copy {
+  panvec_sqlitevec* source;
+  panvec::sqlitevec::MemoryCopy copy;
+};
+
 namespace panvec::sqlitevec {
 namespace {
 
 constexpr std::int32_t kMostDimensions = 8192;  // sqlite-vec's own limit
+constexpr char kInMemory[] = "the database in memory";
 
 void require(bool condition, const char* message) {
   if (!condition) {
@@ -43,6 +50,15 @@ struct ForgetStop {
   Connection& connection;
   ~ForgetStop() { connection.forget_stop(); }
 };
+
+// What SQLite or sqlite-vec makes nothing of in a database that nobody writes to is damaged.
+StatusError as_damage(const StatusError& failure, const std::string& name) {
+  if (failure.status() != PANVEC_NATIVE) {
+    return failure;
+  }
+  const std::string text = failure.what();
+  return StatusError(PANVEC_CORRUPT, text.find(name) == std::string::npos ? name + ": " + text : text);
+}
 
 // Runs the body of a call on a connection. However SQLite words the end of a stopped statement, here it has one name.
 template <typename Body>
@@ -59,6 +75,9 @@ std::int32_t call(panvec_sqlitevec* handle, const Stop& stop, char* error, std::
     } catch (const StatusError& failure) {
       if (failure.status() == PANVEC_NATIVE || failure.status() == PANVEC_BUSY) {
         connection.check_stop();
+      }
+      if (connection.role() == Role::kView) {
+        throw as_damage(failure, connection.path());
       }
       throw;
     }
@@ -84,17 +103,36 @@ void write_hits(const std::vector<Hit>& hits, std::int64_t* ids, float* distance
   }
 }
 
+TableShape shape_of(std::int32_t metric, std::int32_t dim) {
+  require(metric >= PANVEC_L2 && metric <= PANVEC_DOT, "the metric is none of L2 (0), COSINE (1) and DOT (2)");
+  require(dim >= 1 && dim <= kMostDimensions, "dim must be 1 to 8192");
+  return {static_cast<Metric>(metric), static_cast<std::size_t>(dim)};
+}
+
 std::int32_t open(const char* path, std::int32_t metric, std::int32_t dim, std::int32_t busy_timeout_ms, Role role,
                   panvec_sqlitevec** connection, char* error, std::int32_t error_capacity) noexcept {
   return guarded(error, error_capacity, [&] {
     require(connection != nullptr, "the place for the connection is NULL");
     *connection = nullptr;
-    require(metric >= PANVEC_L2 && metric <= PANVEC_DOT, "the metric is none of L2 (0), COSINE (1) and DOT (2)");
-    require(dim >= 1 && dim <= kMostDimensions, "dim must be 1 to 8192");
-    const TableShape shape{static_cast<Metric>(metric), static_cast<std::size_t>(dim)};
+    const TableShape shape = shape_of(metric, dim);
     // Aggregate initialisation: a Connection cannot be moved, SQLite's callbacks know where it is.
     *connection = new panvec_sqlitevec{Connection(path, shape, busy_timeout_ms, role)};
   });
+}
+
+std::unique_ptr<panvec_sqlitevec> view(Bytes bytes, const TableShape& shape, const std::string& name) {
+  std::unique_ptr<panvec_sqlitevec> opened(
+      new panvec_sqlitevec{Connection(view_snapshot(bytes, shape, name), shape, name, Role::kView)});
+  check_view(opened->connection, bytes.size);
+  return opened;
+}
+
+std::unique_ptr<panvec_sqlitevec> load(Bytes bytes, const TableShape& shape, const std::string& name) {
+  std::unique_ptr<panvec_sqlitevec> opened(
+      new panvec_sqlitevec{Connection(load_snapshot(bytes, shape, name), shape, name, Role::kWriter)});
+  check_loaded(opened->connection);
+  opened->connection.set_path(kInMemory);
+  return opened;
 }
 
 // A copy that is finite, and a unit vector for COSINE. The copy is what is checked: the caller may change its memory
@@ -327,6 +365,53 @@ int32_t panvec_sqlitevec_usage(panvec_sqlitevec* connection, int64_t* database_b
       int most = 0;
       sqlite3_db_status(open.database(), kind, &used, &most, 0);
       *cache_bytes += used;
+    }
+  });
+}
+
+int32_t panvec_sqlitevec_save(panvec_sqlitevec* connection, const char* path, char* error, int32_t error_capacity) {
+  return call(connection, error, error_capacity, [&](Connection& open) {
+    require(path != nullptr, "the path is NULL");
+    write_snapshot(open, file_path(path));
+  });
+}
+
+int32_t panvec_sqlitevec_copy_begin(panvec_sqlitevec* connection, panvec_sqlitevec_copy** copy, char* error,
+                                    int32_t error_capacity) {
+  return call(connection, error, error_capacity, [&](Connection& open) {
+    require(copy != nullptr, "the place for the copy is NULL");
+    *copy = nullptr;
+    // Aggregate initialisation, as for a connection.
+    *copy = new panvec_sqlitevec_copy{connection, MemoryCopy(open)};
+  });
+}
+
+int32_t panvec_sqlitevec_copy_next(panvec_sqlitevec_copy* copy, panvec_sqlitevec** copied, char* error,
+                                   int32_t error_capacity) {
+  return call(copy == nullptr ? nullptr : copy->source, error, error_capacity, [&](Connection& open) {
+    require(copied != nullptr, "the place for the connection is NULL");
+    *copied = nullptr;
+    if (copy->copy.run_slice()) {
+      *copied = new panvec_sqlitevec{Connection(copy->copy.take(), open.shape(), kInMemory, Role::kReader)};
+    }
+  });
+}
+
+void panvec_sqlitevec_copy_end(panvec_sqlitevec_copy* copy) { delete copy; }
+
+int32_t panvec_sqlitevec_open_bytes(const void* bytes, int64_t size, const char* name, int32_t metric, int32_t dim,
+                                    int32_t as_view, panvec_sqlitevec** connection, char* error,
+                                    int32_t error_capacity) {
+  return panvec::guarded(error, error_capacity, [&] {
+    require(connection != nullptr && name != nullptr, "name or the place for the connection is NULL");
+    *connection = nullptr;
+    require(size >= 0 && (size == 0 || bytes != nullptr), "the bytes are NULL, or size is negative");
+    const TableShape shape = shape_of(metric, dim);
+    const Bytes span{static_cast<const unsigned char*>(bytes), size};
+    try {
+      *connection = (as_view != 0 ? view(span, shape, name) : load(span, shape, name)).release();
+    } catch (const panvec::StatusError& failure) {
+      throw as_damage(failure, name);
     }
   });
 }

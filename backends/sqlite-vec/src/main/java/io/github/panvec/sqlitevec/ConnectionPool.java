@@ -4,8 +4,10 @@ import io.github.panvec.Limits;
 import io.github.panvec.engine.Turns;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -14,7 +16,8 @@ import org.jspecify.annotations.Nullable;
  * is served first.
  *
  * <p>Over a file there is one writer, and readers that are opened when they are first needed. In
- * memory there is one connection, and readers and writers take turns on it. Thread-safe.
+ * memory there is one connection, and readers and writers take turns on it. Over what nobody writes
+ * to there are readers alone. Thread-safe.
  */
 final class ConnectionPool implements AutoCloseable {
   /** Code of the caller that runs in the middle of a call, while that has its turn. */
@@ -29,7 +32,9 @@ final class ConnectionPool implements AutoCloseable {
     }
   }
 
-  private final SqliteVecConnection writer;
+  /** Null when there are readers alone. */
+  private final @Nullable SqliteVecConnection writer;
+
   private final Turns writerTurn = new Turns(1);
   private final @Nullable Supplier<SqliteVecConnection> newReader;
   private final Turns readerTurns;
@@ -54,10 +59,15 @@ final class ConnectionPool implements AutoCloseable {
   /** Guarded by this. */
   private int openReaders;
 
+  /** How many saves go on, which close waits for. Guarded by this. */
+  private int saves;
+
   private volatile boolean closed;
 
   private ConnectionPool(
-      SqliteVecConnection writer, @Nullable Supplier<SqliteVecConnection> newReader, int readers) {
+      @Nullable SqliteVecConnection writer,
+      @Nullable Supplier<SqliteVecConnection> newReader,
+      int readers) {
     this.writer = writer;
     this.newReader = newReader;
     this.readers = readers;
@@ -75,6 +85,15 @@ final class ConnectionPool implements AutoCloseable {
     return new ConnectionPool(writer, newReader, readers);
   }
 
+  /** Up to {@code readers} readers, {@code first} among them, and no writer. */
+  static ConnectionPool readOnly(
+      SqliteVecConnection first, Supplier<SqliteVecConnection> newReader, int readers) {
+    ConnectionPool pool = new ConnectionPool(null, newReader, readers);
+    pool.idle.push(first);
+    pool.openReaders = 1;
+    return pool;
+  }
+
   /**
    * Waits for the writer; give it back with {@link #releaseWriter}.
    *
@@ -84,7 +103,7 @@ final class ConnectionPool implements AutoCloseable {
   SqliteVecConnection acquireWriter(Limits limits, String what) {
     refuse(guest());
     take(writerTurn, limits, what);
-    return writer;
+    return Objects.requireNonNull(writer);
   }
 
   void releaseWriter() {
@@ -105,7 +124,7 @@ final class ConnectionPool implements AutoCloseable {
     }
     take(readerTurns, limits, what);
     if (newReader == null) {
-      return writer;
+      return Objects.requireNonNull(writer);
     }
     SqliteVecConnection reader = pollIdle();
     if (reader != null) {
@@ -167,9 +186,66 @@ final class ConnectionPool implements AutoCloseable {
     }
   }
 
+  /**
+   * Begins a save, which uses connections of its own and none of the turns; {@link #endSave} ends
+   * it.
+   *
+   * @throws IllegalStateException as {@link #acquireReader}
+   */
+  void beginSave() {
+    Guest guest = guest();
+    if (guest != Guest.LISTENER || newReader == null) {
+      refuse(guest);
+    }
+    synchronized (this) {
+      requireOpen();
+      saves++;
+    }
+  }
+
+  synchronized void endSave() {
+    saves--;
+    notifyAll();
+  }
+
+  /** Opens a connection for a save, which closes it. */
+  SqliteVecConnection openForSave(Supplier<SqliteVecConnection> opener) {
+    opening.acquire(Limits.NONE, "the save");
+    try {
+      return opener.get();
+    } finally {
+      opening.release();
+    }
+  }
+
+  /** Lets a save have its turn on the writer, also while {@link #close()} waits for the save. */
+  <T> T onWriterForSave(Function<SqliteVecConnection, T> use) {
+    writerTurn.acquire(Limits.NONE, "the save");
+    try {
+      return use.apply(Objects.requireNonNull(writer));
+    } finally {
+      writerTurn.release();
+    }
+  }
+
+  /** Whoever waits is not told of an interrupt before the end. */
+  private synchronized void awaitSaves() {
+    boolean interrupted = false;
+    while (saves > 0) {
+      try {
+        wait();
+      } catch (InterruptedException later) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
   /** Shows every connection that nobody uses now, without waiting for the others. */
   void forEachIdle(Consumer<SqliteVecConnection> visitor) {
-    if (writerTurn.tryAcquire()) {
+    if (writer != null && writerTurn.tryAcquire()) {
       try {
         if (!closed) {
           visitor.accept(writer);
@@ -205,6 +281,7 @@ final class ConnectionPool implements AutoCloseable {
   public void close() {
     refuse(guest());
     closed = true;
+    awaitSaves();
     writerTurn.acquire(Limits.NONE, "close");
     for (int i = 0; i < readers; i++) {
       readerTurns.acquire(Limits.NONE, "close");
@@ -214,7 +291,9 @@ final class ConnectionPool implements AutoCloseable {
     } finally {
       // The writer last: the last one to close a file empties its write-ahead log, and only a
       // writer can.
-      writer.close();
+      if (writer != null) {
+        writer.close();
+      }
       for (int i = 0; i < readers; i++) {
         readerTurns.release();
       }

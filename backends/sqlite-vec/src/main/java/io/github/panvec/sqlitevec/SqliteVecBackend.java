@@ -6,6 +6,7 @@ import io.github.panvec.IndexSpec;
 import io.github.panvec.Metric;
 import io.github.panvec.Parameter;
 import io.github.panvec.VectorIndex;
+import io.github.panvec.snapshot.SnapshotReader;
 import io.github.panvec.spi.VectorBackend;
 import java.util.EnumSet;
 import java.util.List;
@@ -65,7 +66,8 @@ public final class SqliteVecBackend implements VectorBackend {
             Math.min(MOST_READERS_BY_DEFAULT, 2 * Runtime.getRuntime().availableProcessors()),
             1,
             256,
-            "most connections that search a file at the same time; no meaning in memory"));
+            "most connections that search a file or a view at the same time; no meaning in"
+                + " memory"));
   }
 
   @Override
@@ -77,5 +79,18 @@ public final class SqliteVecBackend implements VectorBackend {
   public VectorIndex create(IndexSpec spec) {
     SqliteVecLibrary.INSTANCE.require();
     return SqliteVecIndex.open(spec);
+  }
+
+  /** In memory, whether the saved index was or lived in a file. */
+  @Override
+  public VectorIndex open(IndexSpec spec, SnapshotReader reader) {
+    SqliteVecLibrary.INSTANCE.require();
+    return SqliteVecIndex.load(spec, reader);
+  }
+
+  @Override
+  public VectorIndex view(IndexSpec spec, SnapshotReader reader) {
+    SqliteVecLibrary.INSTANCE.require();
+    return SqliteVecIndex.view(spec, reader);
   }
 }

@@ -15,6 +15,7 @@ import io.github.panvec.spi.Vectors;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -67,37 +68,20 @@ final class SqliteVecConnection implements AutoCloseable {
     void rows(long done);
   }
 
-  /** The C functions that open a connection. */
+  /** Opens a connection by one of the C functions, and gives its status. */
   @FunctionalInterface
   private interface Opener {
-    int open(
-        MemorySegment path,
-        int metric,
-        int dim,
-        int busyTimeoutMs,
-        MemorySegment connection,
-        MemorySegment error,
-        int errorCapacity);
+    int open(Arena arena, MemorySegment connection, MemorySegment error);
   }
 
-  private SqliteVecConnection(
-      IndexSpec spec, @Nullable String path, int busyTimeoutMs, Opener opener) {
+  private SqliteVecConnection(IndexSpec spec, Opener opener) {
     this.spec = spec;
     dimension = spec.dimension();
     boolean opened = false;
     try {
       oneVector = arena.allocate(ValueLayout.JAVA_FLOAT, dimension);
       MemorySegment place = arena.allocate(ValueLayout.ADDRESS);
-      MemorySegment file = path == null ? MemorySegment.NULL : arena.allocateFrom(path);
-      check(
-          opener.open(
-              file,
-              metric(spec.metric()),
-              dimension,
-              busyTimeoutMs,
-              place,
-              error,
-              HitSegments.ERROR_BYTES));
+      check(opener.open(arena, place, error));
       handle =
           place
               .get(ValueLayout.ADDRESS, 0)
@@ -117,13 +101,63 @@ final class SqliteVecConnection implements AutoCloseable {
    */
   static SqliteVecConnection openWriter(IndexSpec spec, @Nullable String path, int busyTimeoutMs) {
     return new SqliteVecConnection(
-        spec, path, busyTimeoutMs, PanvecSqlitevec::panvec_sqlitevec_open);
+        spec,
+        (arena, connection, error) ->
+            PanvecSqlitevec.panvec_sqlitevec_open(
+                path == null ? MemorySegment.NULL : arena.allocateFrom(path),
+                metric(spec.metric()),
+                spec.dimension(),
+                busyTimeoutMs,
+                connection,
+                error,
+                HitSegments.ERROR_BYTES));
   }
 
   /** A connection that reads beside one that writes. */
   static SqliteVecConnection openReader(IndexSpec spec, String path, int busyTimeoutMs) {
     return new SqliteVecConnection(
-        spec, path, busyTimeoutMs, PanvecSqlitevec::panvec_sqlitevec_open_reader);
+        spec,
+        (arena, connection, error) ->
+            PanvecSqlitevec.panvec_sqlitevec_open_reader(
+                arena.allocateFrom(path),
+                metric(spec.metric()),
+                spec.dimension(),
+                busyTimeoutMs,
+                connection,
+                error,
+                HitSegments.ERROR_BYTES));
+  }
+
+  /**
+   * A connection that reads a saved database where it is.
+   *
+   * @param bytes native; they must outlive the connection
+   * @param name what they are, for messages
+   */
+  static SqliteVecConnection openView(IndexSpec spec, MemorySegment bytes, String name) {
+    return openBytes(spec, bytes, name, 1);
+  }
+
+  /** The connection of a database in memory that holds a copy of a saved one, which is checked. */
+  static SqliteVecConnection openCopy(IndexSpec spec, MemorySegment bytes, String name) {
+    return openBytes(spec, bytes, name, 0);
+  }
+
+  private static SqliteVecConnection openBytes(
+      IndexSpec spec, MemorySegment bytes, String name, int view) {
+    return new SqliteVecConnection(
+        spec,
+        (arena, connection, error) ->
+            PanvecSqlitevec.panvec_sqlitevec_open_bytes(
+                bytes,
+                bytes.byteSize(),
+                arena.allocateFrom(name),
+                metric(spec.metric()),
+                spec.dimension(),
+                view,
+                connection,
+                error,
+                HitSegments.ERROR_BYTES));
   }
 
   private static int metric(Metric metric) {
@@ -296,6 +330,69 @@ final class SqliteVecConnection implements AutoCloseable {
         limits,
         "the compaction");
     return number.get(ValueLayout.JAVA_LONG, 0);
+  }
+
+  /** Writes the state that this connection sees into a new file, which nothing lies beside. */
+  void save(Path file) {
+    try (Arena scratch = Arena.ofConfined()) {
+      check(
+          PanvecSqlitevec.panvec_sqlitevec_save(
+              handle, scratch.allocateFrom(file.toString()), error, HitSegments.ERROR_BYTES));
+    }
+  }
+
+  /** Begins a copy of this database, which is in memory. */
+  Copy beginCopy() {
+    return new Copy();
+  }
+
+  /** A copy in the making. Its methods are calls on the connection. */
+  final class Copy implements AutoCloseable {
+    private final MemorySegment copy;
+    private boolean closed;
+
+    private Copy() {
+      try (Arena scratch = Arena.ofConfined()) {
+        MemorySegment place = scratch.allocate(ValueLayout.ADDRESS);
+        check(
+            PanvecSqlitevec.panvec_sqlitevec_copy_begin(
+                handle, place, error, HitSegments.ERROR_BYTES));
+        copy = place.get(ValueLayout.ADDRESS, 0);
+      }
+    }
+
+    /**
+     * Copies for some milliseconds, or to the end when there were writes since the last call.
+     *
+     * @return a connection on the copy when it is complete, in the state of now
+     */
+    @Nullable SqliteVecConnection next() {
+      try (Arena scratch = Arena.ofConfined()) {
+        MemorySegment place = scratch.allocate(ValueLayout.ADDRESS);
+        check(
+            PanvecSqlitevec.panvec_sqlitevec_copy_next(
+                copy, place, error, HitSegments.ERROR_BYTES));
+        MemorySegment copied = place.get(ValueLayout.ADDRESS, 0);
+        if (copied.equals(MemorySegment.NULL)) {
+          return null;
+        }
+        return new SqliteVecConnection(
+            spec,
+            (arena, connection, noError) -> {
+              connection.set(ValueLayout.ADDRESS, 0, copied);
+              return NativeStatus.OK;
+            });
+      }
+    }
+
+    /** A second call does nothing. */
+    @Override
+    public void close() {
+      if (!closed) {
+        closed = true;
+        PanvecSqlitevec.panvec_sqlitevec_copy_end(copy);
+      }
+    }
   }
 
   /** What is read until {@link #endRead} is of one state of the database. */

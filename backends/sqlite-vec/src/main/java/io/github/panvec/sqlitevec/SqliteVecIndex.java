@@ -13,9 +13,15 @@ import io.github.panvec.RangeResult;
 import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
+import io.github.panvec.SnapshotManifest;
 import io.github.panvec.VectorIndex;
 import io.github.panvec.WriteOptions;
 import io.github.panvec.engine.DistinctIds;
+import io.github.panvec.snapshot.FileOperations;
+import io.github.panvec.snapshot.SnapshotContent;
+import io.github.panvec.snapshot.SnapshotContents;
+import io.github.panvec.snapshot.SnapshotReader;
+import io.github.panvec.snapshot.SnapshotWriter;
 import io.github.panvec.spi.Vectors;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -43,6 +49,9 @@ import org.jspecify.annotations.Nullable;
 final class SqliteVecIndex implements VectorIndex {
   private static final Capabilities CAPABILITIES = new SqliteVecBackend().capabilities();
 
+  /** The file of a snapshot. */
+  private static final String DATABASE = "database.sqlite";
+
   /** The calls, for messages. */
   private static final String SEARCH = "the search";
 
@@ -56,9 +65,29 @@ final class SqliteVecIndex implements VectorIndex {
   private final ConnectionPool connections;
   private final int dimension;
 
-  private SqliteVecIndex(IndexSpec spec, @Nullable Path file, ConnectionPool connections) {
+  /** What a view reads from, else null. */
+  private final @Nullable Viewed viewed;
+
+  /**
+   * A snapshot in use.
+   *
+   * @param name for messages
+   * @param copies of bytes that cannot be used where they are
+   */
+  private record Viewed(SnapshotReader reader, MemorySegment bytes, String name, Arena copies) {
+    synchronized void close() {
+      if (copies.scope().isAlive()) {
+        copies.close();
+      }
+      reader.close();
+    }
+  }
+
+  private SqliteVecIndex(
+      IndexSpec spec, @Nullable Path file, @Nullable Viewed viewed, ConnectionPool connections) {
     this.spec = spec;
     this.file = file;
+    this.viewed = viewed;
     this.connections = connections;
     dimension = spec.dimension();
   }
@@ -66,12 +95,11 @@ final class SqliteVecIndex implements VectorIndex {
   /** Opens what the parameter {@code path} names, or an empty database in memory. */
   static SqliteVecIndex open(IndexSpec spec) {
     Map<String, Object> parameters = spec.parameters();
-    int busyTimeoutMs = ((Number) parameters.get(SqliteVecBackend.BUSY_TIMEOUT_MS)).intValue();
-    int readers = ((Number) parameters.get(SqliteVecBackend.READERS)).intValue();
+    int busyTimeoutMs = busyTimeoutMs(spec);
     Object given = parameters.get(SqliteVecBackend.PATH);
     if (given == null) {
       SqliteVecConnection only = SqliteVecConnection.openWriter(spec, null, busyTimeoutMs);
-      return new SqliteVecIndex(spec, null, ConnectionPool.inMemory(only));
+      return new SqliteVecIndex(spec, null, null, ConnectionPool.inMemory(only));
     }
     // Absolute, so that a relative name like ":memory:" is a file all the same.
     Path file = Path.of(given.toString()).toAbsolutePath();
@@ -80,10 +108,110 @@ final class SqliteVecIndex implements VectorIndex {
     return new SqliteVecIndex(
         spec,
         file,
+        null,
         ConnectionPool.overFile(
             writer,
             () -> SqliteVecConnection.openReader(spec, file.toString(), busyTimeoutMs),
-            readers));
+            readers(spec)));
+  }
+
+  private static int busyTimeoutMs(IndexSpec spec) {
+    return ((Number) spec.parameters().get(SqliteVecBackend.BUSY_TIMEOUT_MS)).intValue();
+  }
+
+  private static int readers(IndexSpec spec) {
+    return ((Number) spec.parameters().get(SqliteVecBackend.READERS)).intValue();
+  }
+
+  /** An index in memory with what was saved. */
+  static SqliteVecIndex load(IndexSpec spec, SnapshotReader reader) {
+    SqliteVecConnection only;
+    try (Arena copies = Arena.ofConfined()) {
+      MemorySegment bytes = readable(reader.file(DATABASE), copies);
+      only = SqliteVecConnection.openCopy(spec, bytes, name(reader));
+    }
+    boolean opened = false;
+    try {
+      checkSize(reader, only);
+      long dead = only.usage().deadRows();
+      if (dead != reader.manifest().dead()) {
+        throw reader.corrupt(
+            DATABASE,
+            "it holds " + dead + " removed rows; the manifest says " + reader.manifest().dead());
+      }
+      opened = true;
+      return new SqliteVecIndex(spec, null, null, ConnectionPool.inMemory(only));
+    } finally {
+      if (!opened) {
+        only.close();
+      }
+    }
+  }
+
+  /** A read-only index over what was saved. */
+  static SqliteVecIndex view(IndexSpec spec, SnapshotReader reader) {
+    Arena copies = Arena.ofShared();
+    SqliteVecConnection first = null;
+    boolean opened = false;
+    try {
+      MemorySegment bytes = readable(reader.file(DATABASE), copies);
+      Viewed viewed = new Viewed(reader, bytes, name(reader), copies);
+      first = SqliteVecConnection.openView(spec, bytes, viewed.name());
+      checkSize(reader, first);
+      SqliteVecIndex view =
+          new SqliteVecIndex(
+              spec,
+              null,
+              viewed,
+              ConnectionPool.readOnly(
+                  first,
+                  () -> SqliteVecConnection.openView(spec, bytes, viewed.name()),
+                  readers(spec)));
+      opened = true;
+      return view;
+    } finally {
+      if (!opened) {
+        if (first != null) {
+          first.close();
+        }
+        copies.close();
+      }
+    }
+  }
+
+  /** The same bytes where native code can read them. */
+  private static MemorySegment readable(MemorySegment file, Arena arena) {
+    boolean aligned = file.isNative() && file.address() % Long.BYTES == 0;
+    return aligned ? file : arena.allocate(file.byteSize(), Long.BYTES).copyFrom(file);
+  }
+
+  /** What the database is called in messages, as {@link SnapshotReader#corrupt} does. */
+  private static String name(SnapshotReader reader) {
+    return reader
+        .path(DATABASE)
+        .map(Path::toString)
+        .orElseGet(
+            () ->
+                reader.manifest().files().stream()
+                    .filter(entry -> entry.name().equals(DATABASE))
+                    .map(entry -> "snapshot in memory, " + entry.path())
+                    .findFirst()
+                    .orElse(DATABASE));
+  }
+
+  private static void checkSize(SnapshotReader reader, SqliteVecConnection connection) {
+    long size = connection.size();
+    if (size != reader.manifest().size()) {
+      throw reader.corrupt(
+          DATABASE, "it holds " + size + " rows; the manifest says " + reader.manifest().size());
+    }
+  }
+
+  private void refuseIfView() {
+    if (viewed != null) {
+      throw new UnsupportedOperationException(
+          "a view of a snapshot is read-only; Panvec.open gives an index that can be written to");
+    }
   }
 
   @Override
@@ -164,6 +292,7 @@ final class SqliteVecIndex implements VectorIndex {
   }
 
   private void write(long id, float[] vector, boolean replace) {
+    refuseIfView();
     Vectors.checkDimension("vector", vector.length, dimension);
     SqliteVecConnection writer = connections.acquireWriter(Limits.NONE, "writing");
     try {
@@ -185,6 +314,7 @@ final class SqliteVecIndex implements VectorIndex {
 
   private void writeAll(
       MemorySegment ids, MemorySegment vectors, boolean replace, WriteOptions options) {
+    refuseIfView();
     String what = replace ? "upserting the batch" : "adding the batch";
     long count = Vectors.checkBatch(ids, vectors, dimension);
     Limits limits = options.limits();
@@ -222,6 +352,7 @@ final class SqliteVecIndex implements VectorIndex {
 
   @Override
   public int removeAll(long... ids) {
+    refuseIfView();
     SqliteVecConnection writer = connections.acquireWriter(Limits.NONE, "removing");
     try {
       return writer.removeAll(ids);
@@ -378,6 +509,7 @@ final class SqliteVecIndex implements VectorIndex {
   /** A database learns nothing. */
   @Override
   public boolean train(MemorySegment sample, WriteOptions options) {
+    refuseIfView();
     Vectors.countRows("sample", sample, dimension);
     options.limits().check("training");
     connections.acquireWriter(options.limits(), "training");
@@ -397,6 +529,7 @@ final class SqliteVecIndex implements VectorIndex {
    */
   @Override
   public void compact(WriteOptions options) {
+    refuseIfView();
     Limits limits = options.limits();
     limits.check(COMPACTION);
     ProgressListener listener = options.listener();
@@ -423,6 +556,70 @@ final class SqliteVecIndex implements VectorIndex {
   }
 
   /**
+   * One file, {@code database.sqlite}: a database of its own, packed, with the rows of one state.
+   * Neither the path of an index that lives in a file is saved, nor what depends on the machine.
+   *
+   * <p>Over a file the state is that of the call. As long as the save goes on, the write-ahead log
+   * keeps what is written meanwhile, as it does for a search that takes as long. In memory the
+   * database is copied first, so that up to twice the memory is needed, and the state is the one
+   * when that is done: searches and writes go on in between, but when there were writes they wait
+   * for the copy once, about half a second for a gigabyte. They never wait for the disk.
+   */
+  @Override
+  public SnapshotManifest save(Path directory) {
+    return save(new SnapshotWriter(directory, FileOperations.disk()));
+  }
+
+  /** As {@link #save(Path)}, by that writer. */
+  SnapshotManifest save(SnapshotWriter writer) {
+    connections.beginSave();
+    try (SqliteVecConnection state = stateToSave()) {
+      state.beginRead();
+      long size = state.size();
+      long dead = state.usage().deadRows();
+      return writer.write(
+          new SnapshotContents(
+              SqliteVecBackend.NAME,
+              SqliteVecBackend.UPSTREAM_VERSION,
+              spec.metric(),
+              dimension,
+              Map.of(),
+              size,
+              dead,
+              Map.of(),
+              List.of(SnapshotContent.of(DATABASE, sink -> sink.writeBy(state::save)))));
+    } finally {
+      connections.endSave();
+    }
+  }
+
+  /** A connection of its own, on which nothing holds up others. */
+  private SqliteVecConnection stateToSave() {
+    if (viewed != null) {
+      return SqliteVecConnection.openView(spec, viewed.bytes(), viewed.name());
+    }
+    if (file != null) {
+      return connections.openForSave(
+          () -> SqliteVecConnection.openReader(spec, file.toString(), busyTimeoutMs(spec)));
+    }
+    SqliteVecConnection.Copy copy = connections.onWriterForSave(SqliteVecConnection::beginCopy);
+    try {
+      while (true) {
+        SqliteVecConnection copied = connections.onWriterForSave(only -> copy.next());
+        if (copied != null) {
+          return copied;
+        }
+      }
+    } finally {
+      connections.onWriterForSave(
+          only -> {
+            copy.close();
+            return only;
+          });
+    }
+  }
+
+  /**
    * {@code nativeBytes} counts the caches of connections that nobody uses at the moment. A file is
    * open {@code fileDescriptors} times at most now: twice by each connection, for the database and
    * its log, once for the memory that connections share, and once more since a connection was
@@ -445,11 +642,15 @@ final class SqliteVecIndex implements VectorIndex {
     details.put("sqliteVersion", SqliteVecLibrary.sqliteVersion());
     details.put("databaseBytes", usage.databaseBytes());
     details.put("freeBytes", usage.freeBytes());
-    details.put("journalMode", file == null ? "memory" : "wal");
+    details.put("journalMode", viewed != null ? "none" : file == null ? "memory" : "wal");
     int openReaders = connections.openReaders();
     details.put("fileDescriptors", file == null ? 0 : 2 * (1 + openReaders) + 2);
     if (file != null) {
       details.put("path", file.toString());
+      details.put("openReaders", openReaders);
+    }
+    if (viewed != null) {
+      details.put("path", viewed.name());
       details.put("openReaders", openReaders);
     }
     return new IndexStats(
@@ -461,6 +662,9 @@ final class SqliteVecIndex implements VectorIndex {
    * SQLite holds on it.
    */
   private long diskBytes() {
+    if (viewed != null) {
+      return viewed.reader().path(DATABASE).isPresent() ? viewed.bytes().byteSize() : 0;
+    }
     return file == null ? 0 : bytes(file) + bytes(file.resolveSibling(file.getFileName() + "-wal"));
   }
 
@@ -477,6 +681,9 @@ final class SqliteVecIndex implements VectorIndex {
   @Override
   public void close() {
     connections.close();
+    if (viewed != null) {
+      viewed.close();
+    }
   }
 
   /** For example {@code sqlite-vec[384, COSINE, busyTimeoutMs=5000, readers=4]}. */

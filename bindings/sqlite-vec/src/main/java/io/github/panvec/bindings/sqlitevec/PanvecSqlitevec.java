@@ -67,10 +67,10 @@ public class PanvecSqlitevec {
     public static final AddressLayout C_POINTER = ValueLayout.ADDRESS
             .withTargetLayout(MemoryLayout.sequenceLayout(java.lang.Long.MAX_VALUE, JAVA_BYTE));
     public static final ValueLayout.OfLong C_LONG = ValueLayout.JAVA_LONG;
-    private static final int PANVEC_ABI_VERSION = (int)2L;
+    private static final int PANVEC_ABI_VERSION = (int)3L;
     /**
      * {@snippet lang=c :
-     * #define PANVEC_ABI_VERSION 2
+     * #define PANVEC_ABI_VERSION 3
      * }
      */
     public static int PANVEC_ABI_VERSION() {
@@ -1820,6 +1820,322 @@ public class PanvecSqlitevec {
                 traceDowncall("panvec_sqlitevec_usage", connection, database_bytes, free_bytes, cache_bytes, dead_rows, error, error_capacity);
             }
             return (int)mh$.invokeExact(connection, database_bytes, free_bytes, cache_bytes, dead_rows, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class panvec_sqlitevec_save {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecSqlitevec.C_INT,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_INT
+        );
+
+        public static final MemorySegment ADDR = PanvecSqlitevec.findOrThrow("panvec_sqlitevec_save");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_save(panvec_sqlitevec *connection, const char *path, char *error, int32_t error_capacity)
+     * }
+     */
+    public static FunctionDescriptor panvec_sqlitevec_save$descriptor() {
+        return panvec_sqlitevec_save.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_save(panvec_sqlitevec *connection, const char *path, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MethodHandle panvec_sqlitevec_save$handle() {
+        return panvec_sqlitevec_save.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_save(panvec_sqlitevec *connection, const char *path, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MemorySegment panvec_sqlitevec_save$address() {
+        return panvec_sqlitevec_save.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_save(panvec_sqlitevec *connection, const char *path, char *error, int32_t error_capacity)
+     * }
+     */
+    public static int panvec_sqlitevec_save(MemorySegment connection, MemorySegment path, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_sqlitevec_save.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_sqlitevec_save", connection, path, error, error_capacity);
+            }
+            return (int)mh$.invokeExact(connection, path, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class panvec_sqlitevec_copy_begin {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecSqlitevec.C_INT,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_INT
+        );
+
+        public static final MemorySegment ADDR = PanvecSqlitevec.findOrThrow("panvec_sqlitevec_copy_begin");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_copy_begin(panvec_sqlitevec *connection, panvec_sqlitevec_copy **copy, char *error, int32_t error_capacity)
+     * }
+     */
+    public static FunctionDescriptor panvec_sqlitevec_copy_begin$descriptor() {
+        return panvec_sqlitevec_copy_begin.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_copy_begin(panvec_sqlitevec *connection, panvec_sqlitevec_copy **copy, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MethodHandle panvec_sqlitevec_copy_begin$handle() {
+        return panvec_sqlitevec_copy_begin.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_copy_begin(panvec_sqlitevec *connection, panvec_sqlitevec_copy **copy, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MemorySegment panvec_sqlitevec_copy_begin$address() {
+        return panvec_sqlitevec_copy_begin.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_copy_begin(panvec_sqlitevec *connection, panvec_sqlitevec_copy **copy, char *error, int32_t error_capacity)
+     * }
+     */
+    public static int panvec_sqlitevec_copy_begin(MemorySegment connection, MemorySegment copy, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_sqlitevec_copy_begin.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_sqlitevec_copy_begin", connection, copy, error, error_capacity);
+            }
+            return (int)mh$.invokeExact(connection, copy, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class panvec_sqlitevec_copy_next {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecSqlitevec.C_INT,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_INT
+        );
+
+        public static final MemorySegment ADDR = PanvecSqlitevec.findOrThrow("panvec_sqlitevec_copy_next");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_copy_next(panvec_sqlitevec_copy *copy, panvec_sqlitevec **copied, char *error, int32_t error_capacity)
+     * }
+     */
+    public static FunctionDescriptor panvec_sqlitevec_copy_next$descriptor() {
+        return panvec_sqlitevec_copy_next.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_copy_next(panvec_sqlitevec_copy *copy, panvec_sqlitevec **copied, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MethodHandle panvec_sqlitevec_copy_next$handle() {
+        return panvec_sqlitevec_copy_next.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_copy_next(panvec_sqlitevec_copy *copy, panvec_sqlitevec **copied, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MemorySegment panvec_sqlitevec_copy_next$address() {
+        return panvec_sqlitevec_copy_next.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_copy_next(panvec_sqlitevec_copy *copy, panvec_sqlitevec **copied, char *error, int32_t error_capacity)
+     * }
+     */
+    public static int panvec_sqlitevec_copy_next(MemorySegment copy, MemorySegment copied, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_sqlitevec_copy_next.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_sqlitevec_copy_next", copy, copied, error, error_capacity);
+            }
+            return (int)mh$.invokeExact(copy, copied, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class panvec_sqlitevec_copy_end {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+            PanvecSqlitevec.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = PanvecSqlitevec.findOrThrow("panvec_sqlitevec_copy_end");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void panvec_sqlitevec_copy_end(panvec_sqlitevec_copy *copy)
+     * }
+     */
+    public static FunctionDescriptor panvec_sqlitevec_copy_end$descriptor() {
+        return panvec_sqlitevec_copy_end.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void panvec_sqlitevec_copy_end(panvec_sqlitevec_copy *copy)
+     * }
+     */
+    public static MethodHandle panvec_sqlitevec_copy_end$handle() {
+        return panvec_sqlitevec_copy_end.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void panvec_sqlitevec_copy_end(panvec_sqlitevec_copy *copy)
+     * }
+     */
+    public static MemorySegment panvec_sqlitevec_copy_end$address() {
+        return panvec_sqlitevec_copy_end.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void panvec_sqlitevec_copy_end(panvec_sqlitevec_copy *copy)
+     * }
+     */
+    public static void panvec_sqlitevec_copy_end(MemorySegment copy) {
+        var mh$ = panvec_sqlitevec_copy_end.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_sqlitevec_copy_end", copy);
+            }
+            mh$.invokeExact(copy);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class panvec_sqlitevec_open_bytes {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecSqlitevec.C_INT,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_LONG,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_INT,
+            PanvecSqlitevec.C_INT,
+            PanvecSqlitevec.C_INT,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_INT
+        );
+
+        public static final MemorySegment ADDR = PanvecSqlitevec.findOrThrow("panvec_sqlitevec_open_bytes");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_open_bytes(const void *bytes, int64_t size, const char *name, int32_t metric, int32_t dim, int32_t view, panvec_sqlitevec **connection, char *error, int32_t error_capacity)
+     * }
+     */
+    public static FunctionDescriptor panvec_sqlitevec_open_bytes$descriptor() {
+        return panvec_sqlitevec_open_bytes.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_open_bytes(const void *bytes, int64_t size, const char *name, int32_t metric, int32_t dim, int32_t view, panvec_sqlitevec **connection, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MethodHandle panvec_sqlitevec_open_bytes$handle() {
+        return panvec_sqlitevec_open_bytes.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_open_bytes(const void *bytes, int64_t size, const char *name, int32_t metric, int32_t dim, int32_t view, panvec_sqlitevec **connection, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MemorySegment panvec_sqlitevec_open_bytes$address() {
+        return panvec_sqlitevec_open_bytes.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t panvec_sqlitevec_open_bytes(const void *bytes, int64_t size, const char *name, int32_t metric, int32_t dim, int32_t view, panvec_sqlitevec **connection, char *error, int32_t error_capacity)
+     * }
+     */
+    public static int panvec_sqlitevec_open_bytes(MemorySegment bytes, long size, MemorySegment name, int metric, int dim, int view, MemorySegment connection, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_sqlitevec_open_bytes.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_sqlitevec_open_bytes", bytes, size, name, metric, dim, view, connection, error, error_capacity);
+            }
+            return (int)mh$.invokeExact(bytes, size, name, metric, dim, view, connection, error, error_capacity);
         } catch (RuntimeException | Error ex$) {
            throw ex$;
         } catch (Throwable ex$) {
