@@ -188,7 +188,8 @@ void SlotIndex::save_lists(FileParts& file, const IndexHeader& header, std::shar
 // What is in a file, its sizes checked.
 struct SlotIndex::Saved {
   IndexHeader header;
-  const char* rows = nullptr;   // by slot, of types that keep them there
+  bool has_rows = true;        // by slot; otherwise they are in lists, or have been dropped
+  const char* rows = nullptr;
   const char* codes = nullptr;  // by slot
   SavedLinks links;
   std::unique_ptr<Codec> codec;
@@ -329,14 +330,18 @@ void SlotIndex::open(const SavedIndex& from, std::int64_t slot_count, double max
     scaling_ = scaling;
   }
 
-  const char* rows = saved.rows != nullptr ? saved.rows : separate_rows ? from.rows : nullptr;
+  if (shape_.needs_training()) {
+    saved.rows = separate_rows ? from.rows : nullptr;
+    saved.has_rows = separate_rows;
+  }
+  max_row_norm_ = max_row_norm;
   if (as_view) {
-    map(saved, model, rows, max_row_norm);
+    map(saved, model);
     mapped_graph_ = from.graph;
     mapped_bytes_ = static_cast<std::size_t>(from.graph_bytes);
     capacity_ = slot_count;
   } else {
-    load(saved, model, rows, slot_count, max_row_norm);
+    load(saved, model, slot_count);
   }
   structured_.store(saved.header.count, std::memory_order_relaxed);
   encoded_ = shape_.needs_training() ? saved.header.count : 0;
@@ -346,12 +351,10 @@ void SlotIndex::open(const SavedIndex& from, std::int64_t slot_count, double max
   trained_.store(saved.header.trained, std::memory_order_release);
 }
 
-void SlotIndex::map(Saved& saved, const std::shared_ptr<const ListModel>& model, const char* rows,
-                    double max_row_norm) {
-  max_row_norm_ = max_row_norm;
-  if (rows != nullptr) {
-    rows_->map(rows, max_row_norm);
-  } else if (saved.header.trained && shape_.needs_training()) {
+void SlotIndex::map(Saved& saved, const std::shared_ptr<const ListModel>& model) {
+  if (saved.has_rows) {
+    rows_->map(saved.rows, max_row_norm_);
+  } else {
     rows_.reset();
     rows_in_lists_ = shape_.type == IndexType::kIvfFlat;
   }
@@ -364,12 +367,13 @@ void SlotIndex::map(Saved& saved, const std::shared_ptr<const ListModel>& model,
       model, InvertedLists(std::move(saved.lists), entry_bytes(shape_, code_bytes_)));
 }
 
-void SlotIndex::load(const Saved& saved, const std::shared_ptr<const ListModel>& model, const char* rows,
-                     std::int64_t slot_count, double max_row_norm) {
-  const bool rows_in_lists = shape_.type == IndexType::kIvfFlat && rows == nullptr && model != nullptr;
-  if (rows != nullptr || rows_in_lists) {
-    rows_->load(rows, rows == nullptr ? 0 : static_cast<std::size_t>(slot_count), max_row_norm);
-  } else if (saved.header.trained && shape_.drops_rows()) {
+void SlotIndex::load(const Saved& saved, const std::shared_ptr<const ListModel>& model, std::int64_t slot_count) {
+  const bool rows_in_lists = !saved.has_rows && shape_.type == IndexType::kIvfFlat;
+  if (saved.has_rows) {
+    rows_->load(saved.rows, static_cast<std::size_t>(slot_count), max_row_norm_);
+  } else if (rows_in_lists) {
+    rows_->load(nullptr, 0, max_row_norm_);
+  } else {
     rows_.reset();
   }
   if (graph_ != nullptr) graph_->load(saved.links);

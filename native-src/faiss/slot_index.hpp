@@ -157,9 +157,8 @@ class SlotIndex final : private RowDecoder {
   Saved find(FileBytes file, std::int64_t slot_count) const;
   void find_lists(FileBytes& file, Saved& saved) const;
   void find_places(const Saved& saved, GrowingBlock& places) const;
-  void map(Saved& saved, const std::shared_ptr<const ListModel>& model, const char* rows, double max_row_norm);
-  void load(const Saved& saved, const std::shared_ptr<const ListModel>& model, const char* rows,
-            std::int64_t slot_count, double max_row_norm);
+  void map(Saved& saved, const std::shared_ptr<const ListModel>& model);
+  void load(const Saved& saved, const std::shared_ptr<const ListModel>& model, std::int64_t slot_count);
 
   const IndexShape shape_;
   const SimdLevel level_;
