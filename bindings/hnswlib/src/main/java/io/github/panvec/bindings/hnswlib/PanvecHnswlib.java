@@ -1387,6 +1387,324 @@ public class PanvecHnswlib {
         }
     }
 
+    private static class panvec_hnswlib_save_begin {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecHnswlib.C_INT,
+            PanvecHnswlib.C_POINTER,
+            PanvecHnswlib.C_INT,
+            PanvecHnswlib.C_LONG,
+            PanvecHnswlib.C_POINTER,
+            PanvecHnswlib.C_POINTER,
+            PanvecHnswlib.C_INT
+        );
+
+        public static final MemorySegment ADDR = PanvecHnswlib.findOrThrow("panvec_hnswlib_save_begin");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t panvec_hnswlib_save_begin(const panvec_hnswlib *index, int32_t file, int64_t slot_count, panvec_hnswlib_saver **saver, char *error, int32_t error_capacity)
+     * }
+     */
+    public static FunctionDescriptor panvec_hnswlib_save_begin$descriptor() {
+        return panvec_hnswlib_save_begin.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t panvec_hnswlib_save_begin(const panvec_hnswlib *index, int32_t file, int64_t slot_count, panvec_hnswlib_saver **saver, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MethodHandle panvec_hnswlib_save_begin$handle() {
+        return panvec_hnswlib_save_begin.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t panvec_hnswlib_save_begin(const panvec_hnswlib *index, int32_t file, int64_t slot_count, panvec_hnswlib_saver **saver, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MemorySegment panvec_hnswlib_save_begin$address() {
+        return panvec_hnswlib_save_begin.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t panvec_hnswlib_save_begin(const panvec_hnswlib *index, int32_t file, int64_t slot_count, panvec_hnswlib_saver **saver, char *error, int32_t error_capacity)
+     * }
+     */
+    public static int panvec_hnswlib_save_begin(MemorySegment index, int file, long slot_count, MemorySegment saver, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_hnswlib_save_begin.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_hnswlib_save_begin", index, file, slot_count, saver, error, error_capacity);
+            }
+            return (int)mh$.invokeExact(index, file, slot_count, saver, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class panvec_hnswlib_save_next {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecHnswlib.C_INT,
+            PanvecHnswlib.C_POINTER,
+            PanvecHnswlib.C_POINTER,
+            PanvecHnswlib.C_LONG,
+            PanvecHnswlib.C_POINTER,
+            PanvecHnswlib.C_POINTER,
+            PanvecHnswlib.C_INT
+        );
+
+        public static final MemorySegment ADDR = PanvecHnswlib.findOrThrow("panvec_hnswlib_save_next");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t panvec_hnswlib_save_next(panvec_hnswlib_saver *saver, char *room, int64_t capacity, int64_t *written, char *error, int32_t error_capacity)
+     * }
+     */
+    public static FunctionDescriptor panvec_hnswlib_save_next$descriptor() {
+        return panvec_hnswlib_save_next.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t panvec_hnswlib_save_next(panvec_hnswlib_saver *saver, char *room, int64_t capacity, int64_t *written, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MethodHandle panvec_hnswlib_save_next$handle() {
+        return panvec_hnswlib_save_next.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t panvec_hnswlib_save_next(panvec_hnswlib_saver *saver, char *room, int64_t capacity, int64_t *written, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MemorySegment panvec_hnswlib_save_next$address() {
+        return panvec_hnswlib_save_next.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t panvec_hnswlib_save_next(panvec_hnswlib_saver *saver, char *room, int64_t capacity, int64_t *written, char *error, int32_t error_capacity)
+     * }
+     */
+    public static int panvec_hnswlib_save_next(MemorySegment saver, MemorySegment room, long capacity, MemorySegment written, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_hnswlib_save_next.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_hnswlib_save_next", saver, room, capacity, written, error, error_capacity);
+            }
+            return (int)mh$.invokeExact(saver, room, capacity, written, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class panvec_hnswlib_save_end {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+            PanvecHnswlib.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = PanvecHnswlib.findOrThrow("panvec_hnswlib_save_end");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void panvec_hnswlib_save_end(panvec_hnswlib_saver *saver)
+     * }
+     */
+    public static FunctionDescriptor panvec_hnswlib_save_end$descriptor() {
+        return panvec_hnswlib_save_end.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void panvec_hnswlib_save_end(panvec_hnswlib_saver *saver)
+     * }
+     */
+    public static MethodHandle panvec_hnswlib_save_end$handle() {
+        return panvec_hnswlib_save_end.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void panvec_hnswlib_save_end(panvec_hnswlib_saver *saver)
+     * }
+     */
+    public static MemorySegment panvec_hnswlib_save_end$address() {
+        return panvec_hnswlib_save_end.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void panvec_hnswlib_save_end(panvec_hnswlib_saver *saver)
+     * }
+     */
+    public static void panvec_hnswlib_save_end(MemorySegment saver) {
+        var mh$ = panvec_hnswlib_save_end.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_hnswlib_save_end", saver);
+            }
+            mh$.invokeExact(saver);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class panvec_hnswlib_open {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecHnswlib.C_INT,
+            PanvecHnswlib.C_POINTER,
+            PanvecHnswlib.C_POINTER,
+            PanvecHnswlib.C_LONG,
+            PanvecHnswlib.C_POINTER,
+            PanvecHnswlib.C_LONG,
+            PanvecHnswlib.C_LONG,
+            PanvecHnswlib.C_DOUBLE,
+            PanvecHnswlib.C_INT,
+            PanvecHnswlib.C_POINTER,
+            PanvecHnswlib.C_INT
+        );
+
+        public static final MemorySegment ADDR = PanvecHnswlib.findOrThrow("panvec_hnswlib_open");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t panvec_hnswlib_open(panvec_hnswlib *index, const char *graph, int64_t graph_bytes, const char *rows, int64_t rows_bytes, int64_t slot_count, double max_row_norm, int32_t as_view, char *error, int32_t error_capacity)
+     * }
+     */
+    public static FunctionDescriptor panvec_hnswlib_open$descriptor() {
+        return panvec_hnswlib_open.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t panvec_hnswlib_open(panvec_hnswlib *index, const char *graph, int64_t graph_bytes, const char *rows, int64_t rows_bytes, int64_t slot_count, double max_row_norm, int32_t as_view, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MethodHandle panvec_hnswlib_open$handle() {
+        return panvec_hnswlib_open.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t panvec_hnswlib_open(panvec_hnswlib *index, const char *graph, int64_t graph_bytes, const char *rows, int64_t rows_bytes, int64_t slot_count, double max_row_norm, int32_t as_view, char *error, int32_t error_capacity)
+     * }
+     */
+    public static MemorySegment panvec_hnswlib_open$address() {
+        return panvec_hnswlib_open.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t panvec_hnswlib_open(panvec_hnswlib *index, const char *graph, int64_t graph_bytes, const char *rows, int64_t rows_bytes, int64_t slot_count, double max_row_norm, int32_t as_view, char *error, int32_t error_capacity)
+     * }
+     */
+    public static int panvec_hnswlib_open(MemorySegment index, MemorySegment graph, long graph_bytes, MemorySegment rows, long rows_bytes, long slot_count, double max_row_norm, int as_view, MemorySegment error, int error_capacity) {
+        var mh$ = panvec_hnswlib_open.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_hnswlib_open", index, graph, graph_bytes, rows, rows_bytes, slot_count, max_row_norm, as_view, error, error_capacity);
+            }
+            return (int)mh$.invokeExact(index, graph, graph_bytes, rows, rows_bytes, slot_count, max_row_norm, as_view, error, error_capacity);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class panvec_hnswlib_max_row_norm {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            PanvecHnswlib.C_DOUBLE,
+            PanvecHnswlib.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = PanvecHnswlib.findOrThrow("panvec_hnswlib_max_row_norm");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * double panvec_hnswlib_max_row_norm(const panvec_hnswlib *index)
+     * }
+     */
+    public static FunctionDescriptor panvec_hnswlib_max_row_norm$descriptor() {
+        return panvec_hnswlib_max_row_norm.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * double panvec_hnswlib_max_row_norm(const panvec_hnswlib *index)
+     * }
+     */
+    public static MethodHandle panvec_hnswlib_max_row_norm$handle() {
+        return panvec_hnswlib_max_row_norm.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * double panvec_hnswlib_max_row_norm(const panvec_hnswlib *index)
+     * }
+     */
+    public static MemorySegment panvec_hnswlib_max_row_norm$address() {
+        return panvec_hnswlib_max_row_norm.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * double panvec_hnswlib_max_row_norm(const panvec_hnswlib *index)
+     * }
+     */
+    public static double panvec_hnswlib_max_row_norm(MemorySegment index) {
+        var mh$ = panvec_hnswlib_max_row_norm.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_hnswlib_max_row_norm", index);
+            }
+            return (double)mh$.invokeExact(index);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class panvec_hnswlib_memory_bytes {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             PanvecHnswlib.C_LONG,
