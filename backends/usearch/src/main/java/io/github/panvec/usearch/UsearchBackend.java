@@ -6,7 +6,9 @@ import io.github.panvec.IndexSpec;
 import io.github.panvec.Metric;
 import io.github.panvec.Parameter;
 import io.github.panvec.VectorIndex;
+import io.github.panvec.engine.Engine;
 import io.github.panvec.engine.ManagedIndex;
+import io.github.panvec.snapshot.SnapshotReader;
 import io.github.panvec.spi.VectorBackend;
 import java.util.EnumSet;
 import java.util.List;
@@ -121,11 +123,26 @@ public final class UsearchBackend implements VectorBackend {
 
   @Override
   public VectorIndex create(IndexSpec spec) {
+    return new ManagedIndex(engine(spec));
+  }
+
+  @Override
+  public VectorIndex open(IndexSpec spec, SnapshotReader reader) {
+    return ManagedIndex.open(engine(spec), reader);
+  }
+
+  @Override
+  public VectorIndex view(IndexSpec spec, SnapshotReader reader) {
+    return ManagedIndex.view(engine(spec), reader);
+  }
+
+  private Engine engine(IndexSpec spec) {
     UsearchLibrary.INSTANCE.require();
     Object refineFactor = spec.parameters().getOrDefault("refineFactor", 1L);
-    return new ManagedIndex(
+    return new Engine(
         spec,
         capabilities(spec),
+        UPSTREAM_VERSION,
         () ->
             new UsearchSlotIndex(
                 spec.metric(),

@@ -7,10 +7,15 @@ import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_exa
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_exact_slots;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_link;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_max_level;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_max_row_norm;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_memory_bytes;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_open;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_prepare;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_reserve;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_row;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_save_begin;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_save_end;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_save_next;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_search;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_stage;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_stage_from;
@@ -23,6 +28,7 @@ import io.github.panvec.engine.SearchCost;
 import io.github.panvec.engine.SlotView;
 import io.github.panvec.spi.HitSegments;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Map;
 
 /** One index of libpanvec_usearch: one method per function of its header. */
@@ -31,6 +37,7 @@ final class UsearchSlotIndex extends NativeSlotIndex {
   private final int quantization;
   private final int efSearch;
   private final int refineFactor;
+  private final List<SavedFile> savedFiles;
 
   /**
    * @param efSearch for requests that have none
@@ -63,6 +70,10 @@ final class UsearchSlotIndex extends NativeSlotIndex {
     this.quantization = quantization;
     this.efSearch = efSearch;
     this.refineFactor = refineFactor;
+    // What the graph file holds is what the graph ranks: the codes, where there are any.
+    boolean hasRowsBeside = keepVectors && quantization != 0;
+    this.savedFiles =
+        hasRowsBeside ? List.of(SavedFile.GRAPH, SavedFile.ROWS) : List.of(SavedFile.GRAPH);
   }
 
   @Override
@@ -190,6 +201,53 @@ final class UsearchSlotIndex extends NativeSlotIndex {
   @Override
   protected int row(long slot, MemorySegment row, MemorySegment error) {
     return panvec_usearch_row(handle(), slot, row, error, ERROR_BYTES);
+  }
+
+  @Override
+  public List<SavedFile> savedFiles() {
+    return savedFiles;
+  }
+
+  @Override
+  protected int saveBegin(int file, long slotCount, MemorySegment saver, MemorySegment error) {
+    return panvec_usearch_save_begin(handle(), file, slotCount, saver, error, ERROR_BYTES);
+  }
+
+  @Override
+  protected int saveNext(
+      MemorySegment saver, MemorySegment room, MemorySegment written, MemorySegment error) {
+    return panvec_usearch_save_next(saver, room, room.byteSize(), written, error, ERROR_BYTES);
+  }
+
+  @Override
+  protected void saveEnd(MemorySegment saver) {
+    panvec_usearch_save_end(saver);
+  }
+
+  @Override
+  protected int open(
+      MemorySegment graph,
+      MemorySegment rows,
+      long slotCount,
+      double maxRowNorm,
+      int asView,
+      MemorySegment error) {
+    return panvec_usearch_open(
+        handle(),
+        graph,
+        graph.byteSize(),
+        rows,
+        rows.byteSize(),
+        slotCount,
+        maxRowNorm,
+        asView,
+        error,
+        ERROR_BYTES);
+  }
+
+  @Override
+  public double maxRowNorm() {
+    return panvec_usearch_max_row_norm(handle());
   }
 
   @Override
