@@ -1287,6 +1287,43 @@ void writers_and_readers_go_on_between_the_slices_of_a_compaction() {
   }
 }
 
+void a_compaction_goes_on_beside_a_writer_that_keeps_it_waiting() {
+  constexpr int kDim = 4;
+  constexpr std::int64_t kRows = 5000;
+  // Many times what a slice takes.
+  constexpr std::chrono::milliseconds kLong{30};
+  // Some few are enough.
+  constexpr int kMostSlices = 200;
+  for (const int metric : kMetrics) {
+    Directory directory;
+    const std::string path = directory.file("v.db");
+    Db db(path.c_str(), metric, kDim);
+    Db other(path.c_str(), metric, kDim);
+    CHECK_EQUAL(PANVEC_OK, db.add(consecutive_ids(kRows), random_vectors(kRows, kDim)));
+    std::vector<std::int64_t> gone;
+    for (std::int64_t id = 0; id < kRows; id += 2) {
+      gone.push_back(id);
+    }
+    db.remove(gone);
+    std::vector<std::int64_t> state(3);
+    int slices = 0;
+    for (std::int32_t finished = 0; finished == 0; ++slices) {
+      CHECK(slices < kMostSlices);
+      CHECK_EQUAL(PANVEC_OK, other.begin());
+      std::thread writer([&] {
+        std::this_thread::sleep_for(kLong);
+        CHECK_EQUAL(PANVEC_OK, other.add({random_below(kRows)}, random_vectors(1, kDim), true));
+        CHECK_EQUAL(PANVEC_OK, other.commit());
+      });
+      std::int64_t rows = -1;
+      CHECK_EQUAL(PANVEC_OK, db.compact_slice(state, rows, finished));
+      writer.join();
+    }
+    CHECK_EQUAL(std::int64_t{0}, db.usage().dead);
+    CHECK_EQUAL(std::string("ok"), integrity(path));
+  }
+}
+
 void a_stop_ends_a_compaction_and_loses_nothing() {
   constexpr int kDim = 64;
   constexpr std::int64_t kRows = 20000;
@@ -2001,6 +2038,7 @@ int main(int argc, char** argv) {
   RUN(a_stop_ends_the_wait_for_another_writer);
   RUN(a_compaction_gives_the_room_of_removed_rows_back_and_answers_stay);
   RUN(writers_and_readers_go_on_between_the_slices_of_a_compaction);
+  RUN(a_compaction_goes_on_beside_a_writer_that_keeps_it_waiting);
   RUN(a_stop_ends_a_compaction_and_loses_nothing);
   RUN(impossible_states_of_a_compaction_are_refused_or_harmless);
   RUN(the_log_stays_short_beside_reads_without_a_pause);
