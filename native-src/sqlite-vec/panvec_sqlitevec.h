@@ -118,7 +118,7 @@ int32_t panvec_sqlitevec_take_hits(panvec_sqlitevec *connection, int64_t *ids, f
                                    char *error, int32_t error_capacity);
 
 /* Bytes of the database (pages * page size), of those that no row uses, and of SQLite's caches of this connection; and
- * how many removed rows still take room. */
+ * how many removed rows still take room; dead_rows NULL: they are not counted, which reads the ids of all rows. */
 int32_t panvec_sqlitevec_usage(panvec_sqlitevec *connection, int64_t *database_bytes, int64_t *free_bytes,
                                int64_t *cache_bytes, int64_t *dead_rows, char *error, int32_t error_capacity);
 

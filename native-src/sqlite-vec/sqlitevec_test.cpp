@@ -1358,6 +1358,36 @@ void a_stop_ends_a_compaction_and_loses_nothing() {
   }
 }
 
+void removed_rows_are_counted_only_when_asked_for() {
+  for (const int metric : {PANVEC_L2, PANVEC_COSINE}) {
+    Directory directory;
+    const std::string path = directory.file("v.db");
+    Db db(path.c_str(), metric, 4);
+    CHECK_EQUAL(PANVEC_OK, db.add(consecutive_ids(3000), random_vectors(3000, 4)));
+    db.remove(consecutive_ids(10));
+    const Db::Usage all = db.usage();
+    CHECK_EQUAL(std::int64_t{10}, all.dead);
+    const auto check_rest = [&] {
+      Db::Usage rest{-1, -1, -1, -1};
+      char error[400] = "";
+      CHECK_EQUAL(PANVEC_OK, panvec_sqlitevec_usage(db.connection(), &rest.database_bytes, &rest.free_bytes,
+                                                    &rest.cache_bytes, nullptr, error, sizeof error));
+      CHECK_EQUAL(all.database_bytes, rest.database_bytes);
+      CHECK_EQUAL(all.free_bytes, rest.free_bytes);
+      CHECK(rest.cache_bytes > 0);
+    };
+    check_rest();
+    // Who counts cannot but see this.
+    execute_sql(path, "UPDATE panvec_vectors_chunks SET validity = x'00'");
+    Db::Usage damaged;
+    char error[400] = "";
+    CHECK_EQUAL(PANVEC_CORRUPT,
+                panvec_sqlitevec_usage(db.connection(), &damaged.database_bytes, &damaged.free_bytes,
+                                       &damaged.cache_bytes, &damaged.dead, error, sizeof error));
+    check_rest();
+  }
+}
+
 void impossible_states_of_a_compaction_are_refused_or_harmless() {
   for (const int metric : kMetrics) {
     Db db(nullptr, metric, 4);
@@ -2040,6 +2070,7 @@ int main(int argc, char** argv) {
   RUN(writers_and_readers_go_on_between_the_slices_of_a_compaction);
   RUN(a_compaction_goes_on_beside_a_writer_that_keeps_it_waiting);
   RUN(a_stop_ends_a_compaction_and_loses_nothing);
+  RUN(removed_rows_are_counted_only_when_asked_for);
   RUN(impossible_states_of_a_compaction_are_refused_or_harmless);
   RUN(the_log_stays_short_beside_reads_without_a_pause);
   RUN(a_file_keeps_its_rows_bit_for_bit);
