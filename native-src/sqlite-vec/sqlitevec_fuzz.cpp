@@ -185,7 +185,7 @@ class SqliteFuzzer {
         error.ok(panvec_sqlitevec_begin(connection, stop.flag.get(), stop.nanos_left, error.text(), error.capacity()));
         break;
       case 1:
-        error.ok(panvec_sqlitevec_commit(connection, error.text(), error.capacity()));
+        error.ok(panvec_sqlitevec_commit(connection, stop.flag.get(), stop.nanos_left, error.text(), error.capacity()));
         break;
       case 2:
         error.ok(panvec_sqlitevec_rollback(connection, error.text(), error.capacity()));

@@ -194,8 +194,11 @@ int32_t panvec_sqlitevec_begin(panvec_sqlitevec* connection, const int32_t* stop
   return call(connection, {stop, nanos_left}, error, error_capacity, [](Connection& open) { begin_batch(open); });
 }
 
-int32_t panvec_sqlitevec_commit(panvec_sqlitevec* connection, char* error, int32_t error_capacity) {
-  return call(connection, error, error_capacity, [](Connection& open) { commit_batch(open); });
+int32_t panvec_sqlitevec_commit(panvec_sqlitevec* connection, const int32_t* stop, int64_t nanos_left, char* error,
+                                int32_t error_capacity) {
+  // Not the call's own: rows that are committed are not reported as stopped.
+  const panvec::Stop stop_after(stop, nanos_left);
+  return call(connection, error, error_capacity, [&](Connection& open) { commit_batch(open, stop_after); });
 }
 
 int32_t panvec_sqlitevec_rollback(panvec_sqlitevec* connection, char* error, int32_t error_capacity) {

@@ -125,7 +125,7 @@ class Db {
                                 stop_, nanos_left_, &bad_row_, &bad_component_, error_, sizeof error_);
   }
   int begin() { return panvec_sqlitevec_begin(connection_, stop_, nanos_left_, error_, sizeof error_); }
-  int commit() { return panvec_sqlitevec_commit(connection_, error_, sizeof error_); }
+  int commit() { return panvec_sqlitevec_commit(connection_, stop_, nanos_left_, error_, sizeof error_); }
   int rollback() { return panvec_sqlitevec_rollback(connection_, error_, sizeof error_); }
   int begin_read() { return panvec_sqlitevec_begin_read(connection_, error_, sizeof error_); }
   int end_read() { return panvec_sqlitevec_end_read(connection_, error_, sizeof error_); }
@@ -1192,6 +1192,46 @@ void a_stop_ends_the_wait_for_another_writer() {
   CHECK_EQUAL(PANVEC_OK, waiting.add({1}, {1, 2}));
 }
 
+void a_stop_ends_the_wait_for_readers_of_a_long_log_but_not_the_commit() {
+  Directory directory;
+  const std::string path = directory.file("v.db");
+  constexpr int kDim = 4000;  // a row is a page
+  // What a commit waits for the reader at the least, while that reads on and the log has 4000 pages or more.
+  constexpr std::chrono::milliseconds kPatience{500};
+  Db db(path.c_str(), PANVEC_DOT, kDim);
+  Db reader(path.c_str(), PANVEC_DOT, kDim, 50, true);
+  CHECK_EQUAL(PANVEC_OK, reader.begin_read());
+  CHECK_EQUAL(std::int64_t{0}, reader.size());
+  std::int64_t rows = 0;
+  const auto is_patient = [&](std::int64_t more, const std::int32_t* stop, std::int64_t nanos_left) {
+    CHECK_EQUAL(PANVEC_OK, db.begin());
+    CHECK_EQUAL(PANVEC_OK, db.add(consecutive_ids(more, rows),
+                                  std::vector<float>(static_cast<std::size_t>(more * kDim), 1.0F)));
+    rows += more;
+    db.stop_when(stop, nanos_left);
+    const auto began = std::chrono::steady_clock::now();
+    CHECK_EQUAL(PANVEC_OK, db.commit());
+    const auto took = std::chrono::steady_clock::now() - began;
+    db.stop_when(nullptr);
+    CHECK_EQUAL(rows, db.size());
+    return took >= kPatience;
+  };
+  CHECK(is_patient(4100, nullptr, kNoDeadline));
+  const std::int32_t asked = 1;
+  const std::int32_t not_asked = 0;
+  const std::pair<const std::int32_t*, std::int64_t> stops[] = {{&asked, kNoDeadline}, {&not_asked, 0}};
+  for (const auto& [flag, nanos_left] : stops) {
+    // A slow disk takes its time too; without the stop, none of them is quicker.
+    int tries = 0;
+    while (is_patient(1010, flag, nanos_left)) {
+      CHECK(++tries < 10);
+    }
+  }
+  CHECK_EQUAL(std::int64_t{0}, reader.size());
+  CHECK_EQUAL(PANVEC_OK, reader.end_read());
+  CHECK_EQUAL(rows, reader.size());
+}
+
 // ---- Compaction
 // ------------------------------------------------------------------------------------------------------
 
@@ -2066,6 +2106,7 @@ int main(int argc, char** argv) {
   RUN(a_stop_ends_a_search_on_every_path);
   RUN(what_is_past_its_deadline_stops_at_once);
   RUN(a_stop_ends_the_wait_for_another_writer);
+  RUN(a_stop_ends_the_wait_for_readers_of_a_long_log_but_not_the_commit);
   RUN(a_compaction_gives_the_room_of_removed_rows_back_and_answers_stay);
   RUN(writers_and_readers_go_on_between_the_slices_of_a_compaction);
   RUN(a_compaction_goes_on_beside_a_writer_that_keeps_it_waiting);

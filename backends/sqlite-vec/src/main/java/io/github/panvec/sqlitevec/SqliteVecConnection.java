@@ -191,7 +191,10 @@ final class SqliteVecConnection implements AutoCloseable {
     }
   }
 
-  /** Makes one transaction of several writes: when {@code writes} throws, nothing of them stays. */
+  /**
+   * Makes one transaction of several writes: when {@code writes} throws, nothing of them stays.
+   * What is committed stays, whatever {@code limits} say meanwhile: they only end what follows.
+   */
   void inTransaction(Limits limits, String what, Runnable writes) {
     check(
         PanvecSqlitevec.panvec_sqlitevec_begin(
@@ -201,7 +204,9 @@ final class SqliteVecConnection implements AutoCloseable {
     boolean committed = false;
     try {
       writes.run();
-      check(PanvecSqlitevec.panvec_sqlitevec_commit(handle, error, HitSegments.ERROR_BYTES));
+      check(
+          PanvecSqlitevec.panvec_sqlitevec_commit(
+              handle, limits.flag(), limits.nanosLeft(), error, HitSegments.ERROR_BYTES));
       committed = true;
     } finally {
       if (!committed) {
