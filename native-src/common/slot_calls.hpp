@@ -88,14 +88,17 @@ void exact_slots(const RowSpace& space, ScratchPool& pool, const std::int32_t* s
 void copy_row(const RowSpace& space, std::int64_t slot, float* row);
 
 // Walks `graph` by `distance` with `ef` candidates. The best, ascending by rank, and how many. `linked` is the number
-// of slots in the graph; the graph must not be empty. `watch` counts distances.
+// of slots that may be in the graph; the graph must not be empty. `watch` counts distances.
 template <typename Graph, typename Distance>
 std::size_t walk_graph(const Graph& graph, const Distance& distance, const SlotVersion& version, std::int64_t linked,
                        std::size_t ef, Scratch& scratch, StopWatch& watch, const Candidate*& best) {
   // Beyond this, moving the tail of one ordered array costs more than two heaps.
   constexpr std::size_t largest_ordered_pool = 768;
-  Walk<Graph, Distance> walk(graph, distance, scratch, watch);
-  if (ef <= largest_ordered_pool && version.admits_all(linked)) {
+  const auto published = static_cast<std::size_t>(version.slot_count);
+  // Linking may begin at any time: then slots turn up that the version has not.
+  const bool all = ef <= largest_ordered_pool && version.admits_all(linked) && graph.entry() < published;
+  Walk<Graph, Distance> walk(graph, published, distance, scratch, watch);
+  if (all) {
     const std::size_t found = walk.all(ef);
     best = scratch.candidates.data();
     return found;

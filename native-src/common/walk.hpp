@@ -1,7 +1,9 @@
-// Greedy best-first search over an HNSW graph, apart from who built the graph and from what a distance is.
+// Greedy best-first search over an HNSW graph, apart from who built the graph and from what a distance is. It may go on
+// beside a thread that links: then a list is one of before, of after, or in between, and what is in it was or will be a
+// neighbour. So each entry is read once, and looked at before it is used.
 //
 // A Graph offers
-//   std::size_t slots() const, max_degree() const     slots are numbered below slots()
+//   std::size_t slots() const, max_degree() const     slots are numbered below slots(); no list is longer
 //   std::uint32_t entry() const; int max_level() const
 //   Links links(std::uint32_t slot) const             on layer 0
 //   Links links(std::uint32_t slot, int level) const  on a layer above
@@ -32,14 +34,15 @@ struct Links {
 template <typename Graph, typename Distance>
 class Walk {
  public:
-  // The graph must not be empty. `watch` counts distances; what it throws ends the walk.
-  Walk(const Graph& graph, const Distance& distance, Scratch& scratch, StopWatch& watch)
-      : graph_(graph), distance_(distance), scratch_(scratch), watch_(watch) {
+  // The graph must not be empty. Slots from `published` on may be on the way into it: no walk begins at them, but for
+  // the entry. `watch` counts distances; what it throws ends the walk.
+  Walk(const Graph& graph, std::size_t published, const Distance& distance, Scratch& scratch, StopWatch& watch)
+      : graph_(graph), published_(published), distance_(distance), scratch_(scratch), watch_(watch) {
     scratch_.visited.begin(graph.slots());
     if (scratch_.neighbours.size() < graph.max_degree()) scratch_.neighbours.resize(graph.max_degree());
   }
 
-  // The nearest `ef` of all slots, ascending, in scratch.candidates; how many there are. One array in order serves as
+  // The nearest `ef` of the published slots, of which the entry must be one, ascending, in scratch.candidates; how many there are. One array in order serves as
   // queue of candidates and as result: best while an insertion moves little, that is for ef of some hundreds.
   std::size_t all(std::size_t ef) {
     std::vector<Candidate>& pool = scratch_.candidates;
@@ -56,7 +59,7 @@ class Walk {
       const std::uint32_t slot = pool[next].slot;
       pool[next].slot |= kExpanded;
       std::size_t first_change = next + 1;
-      expand(graph_.links(slot), [&](float distance, std::uint32_t neighbour) {
+      expand(graph_.links(slot), published_, [&](float distance, std::uint32_t neighbour) {
         if (size == ef && !(distance < pool[size - 1].distance)) return;
         const std::size_t at = position(pool.data(), size, distance);
         if (size < ef) ++size;
@@ -101,7 +104,7 @@ class Walk {
       if (found.size() == ef && nearest.distance > found.front().distance) break;
       std::pop_heap(candidates.begin(), candidates.end(), farther);
       candidates.pop_back();
-      expand(graph_.links(nearest.slot), consider);
+      expand(graph_.links(nearest.slot), graph_.slots(), consider);
     }
     std::sort_heap(found.begin(), found.end(), nearer);
     return found.size();
@@ -134,13 +137,14 @@ class Walk {
     for (int level = graph_.max_level(); level > 0; --level) {
       for (bool moved = true; moved;) {
         moved = false;
-        const Links links = graph_.links(best.slot, level);
-        watch_.passed(links.count);
-        for (std::size_t i = 0; i < links.count; ++i) distance_.prefetch(links.first[i]);
-        for (std::size_t i = 0; i < links.count; ++i) {
-          const float distance = distance_(links.first[i]);
+        const std::size_t count = existing(graph_.links(best.slot, level), published_);
+        watch_.passed(count);
+        const std::uint32_t* neighbours = scratch_.neighbours.data();
+        for (std::size_t i = 0; i < count; ++i) distance_.prefetch(neighbours[i]);
+        for (std::size_t i = 0; i < count; ++i) {
+          const float distance = distance_(neighbours[i]);
           if (distance < best.distance) {
-            best = {distance, links.first[i]};
+            best = {distance, neighbours[i]};
             moved = true;
           }
         }
@@ -149,13 +153,26 @@ class Walk {
     return best;
   }
 
+  // Copies the slots of a list that are below the limit to scratch.neighbours; how many.
+  std::size_t existing(const Links& links, std::size_t limit) const {
+    std::uint32_t* slots = scratch_.neighbours.data();
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < links.count; ++i) {
+      const std::uint32_t slot = __atomic_load_n(&links.first[i], __ATOMIC_RELAXED);
+      slots[count] = slot;
+      count += slot < limit ? 1 : 0;
+    }
+    return count;
+  }
+
   template <typename Consider>
-  void expand(const Links& links, Consider&& consider) {
+  void expand(const Links& links, std::size_t limit, Consider&& consider) {
     std::uint32_t* fresh = scratch_.neighbours.data();
     std::size_t count = 0;
     // Without a branch: whether a neighbour was seen before cannot be predicted.
-    for (std::size_t i = 0; i < links.count; ++i) {
-      const std::uint32_t slot = links.first[i];
+    const std::size_t linked = existing(links, limit);
+    for (std::size_t i = 0; i < linked; ++i) {
+      const std::uint32_t slot = fresh[i];
       fresh[count] = slot;
       count += scratch_.visited.visited(slot) ? 0 : 1;
       scratch_.visited.visit(slot);
@@ -170,6 +187,7 @@ class Walk {
   }
 
   const Graph& graph_;
+  const std::size_t published_;
   const Distance& distance_;
   Scratch& scratch_;
   StopWatch& watch_;

@@ -46,8 +46,9 @@ LinksView LinkedGraph::view() const {
   view.neighbours = hnsw_.neighbors.data();
   view.layer_ends = hnsw_.cum_nneighbor_per_level.data();
   view.slot_limit = capacity();
-  view.entry_slot = static_cast<std::uint32_t>(hnsw_.entry_point);
-  view.top_level = hnsw_.max_level;
+  const EntryPoint::Place entry = entry_.load();
+  view.entry_slot = entry.slot;
+  view.top_level = entry.level;
   return view;
 }
 
@@ -183,6 +184,7 @@ void LinkedGraph::insert(std::uint32_t slot, SlotDistances& distances, faiss::Vi
   if (hnsw_.entry_point < 0) {
     hnsw_.max_level = own_level;
     hnsw_.entry_point = static_cast<std::int32_t>(slot);
+    entry_.store({slot, own_level});
     return;
   }
   std::int32_t nearest = hnsw_.entry_point;
@@ -217,6 +219,7 @@ void LinkedGraph::insert(std::uint32_t slot, SlotDistances& distances, faiss::Vi
   if (own_level > hnsw_.max_level) {
     hnsw_.max_level = own_level;
     hnsw_.entry_point = static_cast<std::int32_t>(slot);
+    entry_.store({slot, own_level});
   }
 }
 
@@ -237,6 +240,7 @@ void LinkedGraph::link(std::int64_t first_slot, std::int64_t count, unsigned thr
   for (std::unique_ptr<SlotDistances>& each : distances) each = make_distances();
 
   const std::int64_t end = first_slot + count;
+  reachable_.store(end, std::memory_order_release);
   while (first_slot + linked < end) {
     // A run begins with the slot that may rise above all others, which is inserted by itself; others read entry point
     // and top layer without a lock.

@@ -15,6 +15,7 @@
 #include <faiss/impl/DistanceComputer.h>
 #include <faiss/impl/HNSW.h>
 
+#include "entry_point.hpp"
 #include "growing_block.hpp"
 #include "walk.hpp"
 
@@ -38,8 +39,8 @@ struct LinksView {
     const std::int32_t* first = neighbours + offsets[slot] + layer_ends[level];
     const auto room = static_cast<std::size_t>(layer_ends[level + 1] - layer_ends[level]);
     std::size_t count = room;
-    if (first[room - 1] < 0) {
-      for (count = 0; first[count] >= 0;) ++count;
+    if (__atomic_load_n(&first[room - 1], __ATOMIC_RELAXED) < 0) {
+      for (count = 0; count < room && __atomic_load_n(&first[count], __ATOMIC_RELAXED) >= 0;) ++count;
     }
     return {reinterpret_cast<const std::uint32_t*>(first), count};
   }
@@ -68,7 +69,9 @@ class LinkedGraph {
   LinkedGraph(std::size_t m, std::size_t ef_construction, std::uint64_t seed);
 
   std::size_t capacity() const { return locks_.size(); }
-  int max_level() const { return hnsw_.max_level; }
+  int max_level() const { return view().top_level; }
+  // Slots below may be in lists: more than are linked while others are being linked.
+  std::int64_t reachable() const { return reachable_.load(std::memory_order_acquire); }
   LinksView view() const;
   std::size_t memory_bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
@@ -80,7 +83,7 @@ class LinkedGraph {
   // must have been written before they were started.
   void clear(std::size_t first_slot, std::size_t count);
 
-  // Links slots [first_slot, first_slot + count). `linked` counts them, also when this throws; a slot that could not be
+  // Links slots [first_slot, first_slot + count), beside walks. `linked` counts them, also when this throws; a slot that could not be
   // linked can be linked again.
   void link(std::int64_t first_slot, std::int64_t count, unsigned threads, const std::int32_t* yield,
             std::int64_t slice_nanos, const MakeDistances& make_distances, std::int64_t& linked);
@@ -108,6 +111,8 @@ class LinkedGraph {
   void account();
 
   faiss::HNSW hnsw_;
+  EntryPoint entry_;
+  std::atomic<std::int64_t> reachable_{0};
   std::uint64_t seed_;
   double level_multiplier_;
   GrowingBlock neighbours_;  // behind hnsw_.neighbors

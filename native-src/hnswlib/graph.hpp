@@ -1,6 +1,7 @@
 // hnswlib's graph, used for what it is good at: choosing and keeping links. Slots, levels, memory and threads are ours.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <mutex>
 #include <vector>
 
+#include "entry_point.hpp"
 #include "exact_scan.hpp"
 #include "growing_block.hpp"
 #include "panvec_kernels.hpp"
@@ -23,11 +25,13 @@
 namespace panvec {
 
 // What a walk reads of a graph in hnswlib's layout: a list is a word whose low half is the count, then the neighbours.
+// Beside linking, that too: a slot has the layers that its level says once somebody has a link to it.
 struct GraphView {
   const char* base_layer = nullptr;  // lists of layer 0, one every `stride` bytes
   std::size_t stride = 0;
   const char* const* upper_layers = nullptr;  // by slot: lists of the layers 1, 2, ..., one every `upper_stride` bytes
   std::size_t upper_stride = 0;
+  const int* levels = nullptr;  // by slot
   std::size_t degree_limit = 0;
   std::size_t slot_limit = 0;
   std::uint32_t entry_slot = 0;
@@ -37,9 +41,11 @@ struct GraphView {
   std::size_t max_degree() const { return degree_limit; }
   std::uint32_t entry() const { return entry_slot; }
   int max_level() const { return top_level; }
-  Links links(std::uint32_t slot) const { return links_of(base_layer + slot * stride); }
+  Links links(std::uint32_t slot) const { return links_of(base_layer + slot * stride, degree_limit); }
   Links links(std::uint32_t slot, int level) const {
-    return links_of(upper_layers[slot] + static_cast<std::size_t>(level - 1) * upper_stride);
+    if (level > __atomic_load_n(&levels[slot], __ATOMIC_RELAXED)) return {nullptr, 0};
+    return links_of(upper_layers[slot] + static_cast<std::size_t>(level - 1) * upper_stride,
+                    upper_stride / sizeof(std::uint32_t) - 1);
   }
   void prefetch_links(std::uint32_t slot) const {
     const char* list = base_layer + slot * stride;
@@ -49,9 +55,9 @@ struct GraphView {
   static std::size_t degree(const std::uint32_t* list) { return list[0] & 0xFFFF; }
 
  private:
-  static Links links_of(const char* at) {
+  static Links links_of(const char* at, std::size_t most) {
     const auto* list = reinterpret_cast<const std::uint32_t*>(at);
-    return {list + 1, degree(list)};
+    return {list + 1, std::min<std::size_t>(__atomic_load_n(list, __ATOMIC_RELAXED) & 0xFFFF, most)};
   }
 };
 
@@ -87,7 +93,9 @@ class Graph final : private hnswlib::HierarchicalNSW<float> {
 
   std::int64_t capacity() const { return static_cast<std::int64_t>(max_elements_); }
   std::int64_t linked() const { return static_cast<std::int64_t>(cur_element_count.load()); }
-  int max_level() const { return maxlevel_; }
+  // Slots below may be in lists: more than linked() while others are being linked.
+  std::int64_t reachable() const { return reachable_.load(std::memory_order_acquire); }
+  int max_level() const { return view().top_level; }
   const RankingSpace& space() const { return *space_; }
 
   SlotRows rows() const { return {data_level0_memory_ + offsetData_, size_data_per_element_, space_->dim()}; }
@@ -106,7 +114,7 @@ class Graph final : private hnswlib::HierarchicalNSW<float> {
   // Writes linked rows of another graph of the same space.
   void stage_from(std::int64_t first_slot, const Graph& source, const std::int32_t* slots, std::int64_t count);
 
-  // Links staged slots from linked() on. `linked` counts them, also when this throws.
+  // Links staged slots from linked() on, beside walks. `linked` counts them, also when this throws.
   void link(std::int64_t count, unsigned threads, const std::int32_t* yield, std::int64_t slice_nanos,
             std::int64_t& linked);
 
@@ -131,9 +139,11 @@ class Graph final : private hnswlib::HierarchicalNSW<float> {
 
   std::unique_ptr<RankingSpace> space_;
   std::uint64_t seed_;
+  EntryPoint entry_;
+  std::atomic<std::int64_t> reachable_{0};
   std::atomic<double> max_row_norm_;
   std::atomic<std::size_t> upper_bytes_{0};
-  std::size_t visited_lists_ = 0;
+  std::atomic<std::size_t> visited_lists_{0};
   GrowingBlock base_layer_;    // behind data_level0_memory_
   GrowingBlock upper_layers_;  // behind linkLists_
   // At most one of them is there. Freeing takes its time as well, and is not done where searches wait.

@@ -1,6 +1,7 @@
 // usearch's graph, used for what it is good at: choosing and keeping links. Slots, memory and threads are ours.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "codes.hpp"
+#include "entry_point.hpp"
 #include "slot_calls.hpp"
 #include "upstream_memory.hpp"
 #include "walk.hpp"
@@ -39,9 +41,10 @@ class GraphView {
   std::size_t max_degree() const { return max_degree_; }
   std::uint32_t entry() const { return entry_; }
   int max_level() const { return max_level_; }
-  Links links(std::uint32_t slot) const { return links_of(base(slot)); }
+  Links links(std::uint32_t slot) const { return links_of(base(slot), base_bytes_); }
   Links links(std::uint32_t slot, int level) const {
-    return links_of(base(slot) + base_bytes_ + static_cast<std::size_t>(level - 1) * upper_bytes_);
+    if (level > static_cast<int>(graph_.level_of(slot))) return {nullptr, 0};
+    return links_of(base(slot) + base_bytes_ + static_cast<std::size_t>(level - 1) * upper_bytes_, upper_bytes_);
   }
   void prefetch_links(std::uint32_t slot) const {
     const char* list = base(slot);
@@ -51,9 +54,10 @@ class GraphView {
 
  private:
   const char* base(std::uint32_t slot) const { return graph_.at(slot).key.ptr() + NodeArena::kHeadBytes; }
-  static Links links_of(const char* at) {
+  static Links links_of(const char* at, std::size_t bytes) {
     const auto* list = reinterpret_cast<const std::uint32_t*>(at);
-    return {list + 1, list[0]};
+    const std::size_t most = bytes / sizeof(std::uint32_t) - 1;
+    return {list + 1, std::min<std::size_t>(__atomic_load_n(list, __ATOMIC_RELAXED), most)};
   }
 
   const UpstreamGraph& graph_;
@@ -89,20 +93,28 @@ class Unfinished {
 // Node = key = slot.
 class Graph {
  public:
+  // That link uses.
+  static constexpr unsigned kMostThreads = 256;
+
   Graph(std::size_t m, std::size_t ef_construction);
 
   std::int64_t capacity() const { return static_cast<std::int64_t>(capacity_); }
   std::int64_t linked() const { return static_cast<std::int64_t>(graph_.size()); }
-  int max_level() const { return max_level_; }
+  int max_level() const { return entry_.load().level; }
   std::size_t memory_bytes() const;
 
-  GraphView view() const { return {graph_, capacity_, entry_, max_level_}; }
+  GraphView view() const {
+    const EntryPoint::Place entry = entry_.load();
+    return {graph_, capacity_, entry.slot, entry.level};
+  }
   const UpstreamGraph& upstream() const { return graph_; }
 
   // Strong guarantee.
   void reserve(std::size_t capacity);
+  // For so many threads reserve makes room that link would make otherwise, and not beside walks.
+  void expect_threads(unsigned threads) { expected_threads_ = std::clamp(threads, 1u, kMostThreads); }
 
-  // Links the slots from linked() on, ranked by rows or by codes. `linked` counts them, also when this throws.
+  // Links the slots from linked() on, beside walks, ranked by rows or by codes. `linked` counts them, also when this throws.
   void link(const RowSpace& rows, std::int64_t count, unsigned threads, const std::int32_t* yield,
             std::int64_t slice_nanos, std::int64_t& linked);
   void link(const Codes& codes, std::int64_t count, unsigned threads, const std::int32_t* yield,
@@ -123,12 +135,12 @@ class Graph {
   std::size_t ef_construction_;
   std::size_t capacity_ = 0;
   std::size_t upstream_capacity_ = 0;
+  std::size_t expected_threads_ = 1;
   // By context: whether it has the memory without which an insertion would go wrong.
   std::vector<char> contexts_;
   std::mutex numbering_;
   Unfinished unfinished_;
-  std::uint32_t entry_ = 0;
-  int max_level_ = -1;
+  EntryPoint entry_;
   MemoryCount count_;
   NodeArena nodes_;
   UpstreamGraph graph_;

@@ -175,6 +175,10 @@ std::int32_t panvec_usearch_reserve(panvec_usearch* index, std::int64_t capacity
   });
 }
 
+void panvec_usearch_expect_threads(panvec_usearch* index, std::int32_t threads) {
+  index->graph.expect_threads(static_cast<unsigned>(std::max(threads, 1)));
+}
+
 std::int32_t panvec_usearch_stage(panvec_usearch* index, std::int64_t first_slot, const float* rows, std::int64_t count,
                                   std::int64_t* bad_row, std::int32_t* bad_component, char* error,
                                   std::int32_t error_capacity) {
@@ -245,13 +249,15 @@ std::int32_t panvec_usearch_search(const panvec_usearch* index, std::int64_t slo
     // No list is longer than the slots are many, whatever k, ef_search and refine_factor are.
     const std::int64_t wanted = std::min<std::int64_t>(k, slot_count);
     limit.check();
-    if (wanted == 0 || graph.max_level() < 0) return;
+    const GraphView view = graph.view();
+    if (wanted == 0 || view.max_level() < 0) return;
 
     StopWatch watch(limit, space.rows.dim);
     const SlotVersion version{slot_count, {dead_pages, filter}};
+    const std::int64_t reachable = graph.linked();
     const std::int64_t considered = index->codes ? wanted * refine_factor : wanted;
     const auto width =
-        static_cast<std::size_t>(std::min(std::max<std::int64_t>(ef_search, considered), graph.linked()));
+        static_cast<std::size_t>(std::min(std::max<std::int64_t>(ef_search, considered), reachable));
     const Candidate* best = nullptr;
     std::size_t found = 0;
     if (index->codes) {
@@ -259,9 +265,9 @@ std::int32_t panvec_usearch_search(const panvec_usearch* index, std::int64_t slo
       auto* code = reinterpret_cast<char*>(scratch.row(index->codes->code_bytes() / sizeof(float) + 1));
       index->codes->encode(checked, code);
       const CodeRows codes(*index->codes, code);
-      found = walk_graph(graph.view(), codes, version, graph.linked(), width, scratch, watch, best);
+      found = walk_graph(view, codes, version, reachable, width, scratch, watch, best);
     } else {
-      found = walk_rows(graph.view(), space, checked, version, graph.linked(), width, scratch, watch, best);
+      found = walk_rows(view, space, checked, version, reachable, width, scratch, watch, best);
     }
     *count = static_cast<std::int32_t>(report(space, checked, id_pages, best, found,
                                               static_cast<std::size_t>(considered), static_cast<std::size_t>(wanted),

@@ -402,12 +402,17 @@ final class Generation {
   }
 
   private SlotIndex.Linked linkSlice(long end, int threads, MemorySegment yield, long nanos) {
+    boolean alone = !slots.linksBesideSearches();
     int helpers = workers.take(threads - 1);
-    graph.lockExclusive();
+    if (alone) {
+      graph.lockExclusive();
+    }
     try {
       return slots.link(nextSlot, end - nextSlot, 1 + helpers, yield, nanos);
     } finally {
-      graph.unlockExclusive();
+      if (alone) {
+        graph.unlockExclusive();
+      }
       workers.giveBack(helpers);
     }
   }

@@ -7,6 +7,7 @@ import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_exa
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_exact_slots;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_link;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_max_level;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_expect_threads;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_memory_bytes;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_prepare;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_reserve;
@@ -35,6 +36,7 @@ final class UsearchSlotIndex extends NativeSlotIndex {
   /**
    * @param efSearch for requests that have none
    * @param refineFactor for requests that have none
+   * @param threads the most that {@link #link} will be given
    */
   UsearchSlotIndex(
       Metric metric,
@@ -44,7 +46,8 @@ final class UsearchSlotIndex extends NativeSlotIndex {
       int efConstruction,
       int efSearch,
       int refineFactor,
-      boolean keepVectors) {
+      boolean keepVectors,
+      int threads) {
     super(
         dimension,
         (handle, error, capacity) ->
@@ -63,6 +66,7 @@ final class UsearchSlotIndex extends NativeSlotIndex {
     this.quantization = quantization;
     this.efSearch = efSearch;
     this.refineFactor = refineFactor;
+    panvec_usearch_expect_threads(handle(), threads);
   }
 
   @Override
@@ -190,6 +194,11 @@ final class UsearchSlotIndex extends NativeSlotIndex {
   @Override
   protected int row(long slot, MemorySegment row, MemorySegment error) {
     return panvec_usearch_row(handle(), slot, row, error, ERROR_BYTES);
+  }
+
+  @Override
+  public boolean linksBesideSearches() {
+    return true;
   }
 
   @Override

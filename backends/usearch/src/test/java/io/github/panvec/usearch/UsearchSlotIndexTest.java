@@ -66,7 +66,7 @@ class UsearchSlotIndexTest {
 
   private SlotIndex create(int quantization, boolean keepVectors) {
     SlotIndex index =
-        new UsearchSlotIndex(Metric.COSINE, DIMENSION, quantization, 16, 100, 50, 4, keepVectors);
+        new UsearchSlotIndex(Metric.COSINE, DIMENSION, quantization, 16, 100, 50, 4, keepVectors, 2);
     made.add(index);
     return index;
   }
@@ -172,7 +172,7 @@ class UsearchSlotIndexTest {
   /** One call of native code, which nothing but the native code can end before it is done. */
   @Test
   void aWalkThatIsUnderWayStopsAsItsRequestSays() throws Exception {
-    SlotIndex index = new UsearchSlotIndex(Metric.COSINE, DIMENSION, 0, 4, 8, 50, 4, true);
+    SlotIndex index = new UsearchSlotIndex(Metric.COSINE, DIMENSION, 0, 4, 8, 50, 4, true, 2);
     made.add(index);
     index.prepare(MANY_ROWS);
     index.reserve(MANY_ROWS);
