@@ -119,8 +119,8 @@ public interface SlotIndex extends AutoCloseable {
 
   /**
    * Links staged slots into the structure, those of the {@link #backlog} of a trained index first.
-   * Exclusive, or a writer's: {@link #linksBesideSearches}. May return early, after {@code sliceNanos}, once the int32 in {@code yield} is not
-   * zero.
+   * Exclusive, or a writer's: {@link #linksBesideSearches}. May return early, after {@code
+   * sliceNanos}, once the int32 in {@code yield} is not zero.
    */
   Linked link(long firstSlot, long count, int threads, MemorySegment yield, long sliceNanos);
 

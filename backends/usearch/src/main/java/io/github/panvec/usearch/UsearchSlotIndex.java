@@ -5,9 +5,9 @@ import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_cod
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_create;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_exact;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_exact_slots;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_expect_threads;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_link;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_max_level;
-import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_expect_threads;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_memory_bytes;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_prepare;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_reserve;

@@ -66,7 +66,8 @@ class UsearchSlotIndexTest {
 
   private SlotIndex create(int quantization, boolean keepVectors) {
     SlotIndex index =
-        new UsearchSlotIndex(Metric.COSINE, DIMENSION, quantization, 16, 100, 50, 4, keepVectors, 2);
+        new UsearchSlotIndex(
+            Metric.COSINE, DIMENSION, quantization, 16, 100, 50, 4, keepVectors, 2);
     made.add(index);
     return index;
   }
