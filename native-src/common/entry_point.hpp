@@ -1,4 +1,4 @@
-// Where walks over a graph begin: read by walks while slots are linked.
+// How walks, which wait for nobody, meet a thread that links slots.
 #pragma once
 
 #include <atomic>
@@ -6,7 +6,14 @@
 
 namespace panvec {
 
-// Slot and layer change together: a slot has no lists above its own highest layer.
+// Before the first link to a slot is written: whoever finds the link finds the slot's row, level and lists.
+inline void publish_slot() {
+#ifndef __SANITIZE_THREAD__  // it knows no fences, and says so
+  std::atomic_thread_fence(std::memory_order_release);
+#endif
+}
+
+// Where walks begin. Slot and layer change together: a slot has no lists above its own highest layer.
 class EntryPoint {
  public:
   struct Place {

@@ -87,8 +87,8 @@ void exact_slots(const RowSpace& space, ScratchPool& pool, const std::int32_t* s
                  std::int64_t* ids, float* distances, std::int32_t* count);
 void copy_row(const RowSpace& space, std::int64_t slot, float* row);
 
-// Walks `graph` by `distance` with `ef` candidates. The best, ascending by rank, and how many. `linked` is the number
-// of slots that may be in the graph; the graph must not be empty. `watch` counts distances.
+// Walks `graph` by `distance` with `ef` candidates. The best, ascending by rank, and how many. Slots below `linked` may be
+// in the graph, which has not been read before the view was made; the graph must not be empty. `watch` counts distances.
 template <typename Graph, typename Distance>
 std::size_t walk_graph(const Graph& graph, const Distance& distance, const SlotVersion& version, std::int64_t linked,
                        std::size_t ef, Scratch& scratch, StopWatch& watch, const Candidate*& best) {
@@ -103,7 +103,7 @@ std::size_t walk_graph(const Graph& graph, const Distance& distance, const SlotV
     best = scratch.candidates.data();
     return found;
   }
-  const std::size_t found = walk.admitted(ef, version);
+  const std::size_t found = walk.admitted(ef, static_cast<std::size_t>(linked), version);
   best = scratch.admitted.data();
   return found;
 }

@@ -34,16 +34,17 @@ struct Links {
 template <typename Graph, typename Distance>
 class Walk {
  public:
-  // The graph must not be empty. Slots from `published` on may be on the way into it: no walk begins at them, but for
-  // the entry. `watch` counts distances; what it throws ends the walk.
+  // The graph must not be empty. Slots from `published` on may be on the way into it: the way down to layer 0 leads past
+  // them, but for the entry. `watch` counts distances; what it throws ends the walk.
   Walk(const Graph& graph, std::size_t published, const Distance& distance, Scratch& scratch, StopWatch& watch)
       : graph_(graph), published_(published), distance_(distance), scratch_(scratch), watch_(watch) {
     scratch_.visited.begin(graph.slots());
     if (scratch_.neighbours.size() < graph.max_degree()) scratch_.neighbours.resize(graph.max_degree());
   }
 
-  // The nearest `ef` of the published slots, of which the entry must be one, ascending, in scratch.candidates; how many there are. One array in order serves as
-  // queue of candidates and as result: best while an insertion moves little, that is for ef of some hundreds.
+  // The nearest `ef` of the published slots, of which the entry must be one, ascending, in scratch.candidates; how many
+  // there are. One array in order serves as queue of candidates and as result: best while an insertion moves little, that
+  // is for ef of some hundreds.
   std::size_t all(std::size_t ef) {
     std::vector<Candidate>& pool = scratch_.candidates;
     if (pool.size() < ef) pool.resize(ef);
@@ -75,9 +76,10 @@ class Walk {
   }
 
   // The nearest `ef` of the admitted slots, ascending, in scratch.admitted. Ends when there are ef of them and no
-  // candidate is nearer than the farthest, or when everything reachable has been seen.
+  // candidate is nearer than the farthest, or when everything reachable has been seen. Slots from `linked` on do not lead
+  // the way; the entry is below.
   template <typename Admission>
-  std::size_t admitted(std::size_t ef, const Admission& admits) {
+  std::size_t admitted(std::size_t ef, std::size_t linked, const Admission& admits) {
     std::vector<Candidate>& candidates = scratch_.candidates;
     std::vector<Candidate>& found = scratch_.admitted;
     candidates.clear();
@@ -104,7 +106,7 @@ class Walk {
       if (found.size() == ef && nearest.distance > found.front().distance) break;
       std::pop_heap(candidates.begin(), candidates.end(), farther);
       candidates.pop_back();
-      expand(graph_.links(nearest.slot), graph_.slots(), consider);
+      expand(graph_.links(nearest.slot), linked, consider);
     }
     std::sort_heap(found.begin(), found.end(), nearer);
     return found.size();

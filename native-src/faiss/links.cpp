@@ -203,6 +203,7 @@ void LinkedGraph::insert(std::uint32_t slot, SlotDistances& distances, faiss::Vi
       distance = neighbours.front().d;
     }
   }
+  publish_slot();
   for (std::size_t layer = 0; layer < chosen.size(); ++layer) {
     {
       const HeldLock own(locks_[slot]);

@@ -83,8 +83,8 @@ class LinkedGraph {
   // must have been written before they were started.
   void clear(std::size_t first_slot, std::size_t count);
 
-  // Links slots [first_slot, first_slot + count), beside walks. `linked` counts them, also when this throws; a slot that could not be
-  // linked can be linked again.
+  // Links slots [first_slot, first_slot + count), beside walks. `linked` counts them, also when this throws; a slot that
+  // could not be linked can be linked again.
   void link(std::int64_t first_slot, std::int64_t count, unsigned threads, const std::int32_t* yield,
             std::int64_t slice_nanos, const MakeDistances& make_distances, std::int64_t& linked);
 

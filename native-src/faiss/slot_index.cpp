@@ -710,7 +710,8 @@ std::size_t SlotIndex::rank(const SlotVersion& version, const float* query, std:
   if (shape_.type == IndexType::kHnsw) {
     const auto ef = static_cast<std::size_t>(
         std::min(std::max(width.ef_search, static_cast<std::int64_t>(wanted)), linked));
-    return walk_rows(graph_->view(), row_space(), query, version, graph_->reachable(), ef, scratch, watch, best);
+    const LinksView view = graph_->view();
+    return walk_rows(view, row_space(), query, version, graph_->reachable(), ef, scratch, watch, best);
   }
   std::vector<float> copy;
   const Scaling& scaling = inverted_ != nullptr ? inverted_->model()->scaling() : scaling_;
@@ -719,7 +720,8 @@ std::size_t SlotIndex::rank(const SlotVersion& version, const float* query, std:
     const auto ef = static_cast<std::size_t>(
         std::min(std::max(width.ef_search, static_cast<std::int64_t>(considered)), linked));
     const ScalarCodes codes(static_cast<const ScalarCodec&>(*codec_), shape_.metric, level_, code(0), scaled, scratch);
-    return walk_graph(graph_->view(), codes, version, graph_->reachable(), ef, scratch, watch, best);
+    const LinksView view = graph_->view();
+    return walk_graph(view, codes, version, graph_->reachable(), ef, scratch, watch, best);
   }
   const std::size_t found = inverted_ != nullptr
                                 ? inverted_->search(scaled, width.lists(), considered, version, linked, scratch, watch)

@@ -230,8 +230,7 @@ void Graph::insert(std::uint32_t slot) {
     element_levels_[slot] = level;
     upper_bytes_.fetch_add(bytes, std::memory_order_relaxed);
   }
-  // Whoever finds a link to the slot finds its lists.
-  std::atomic_thread_fence(std::memory_order_release);
+  publish_slot();
 
   // Held to the end by a slot that rises above all others: nobody else may become the entry point meanwhile.
   std::unique_lock<std::mutex> top(global);

@@ -114,7 +114,8 @@ class Graph {
   // For so many threads reserve makes room that link would make otherwise, and not beside walks.
   void expect_threads(unsigned threads) { expected_threads_ = std::clamp(threads, 1u, kMostThreads); }
 
-  // Links the slots from linked() on, beside walks, ranked by rows or by codes. `linked` counts them, also when this throws.
+  // Links the slots from linked() on, beside walks, ranked by rows or by codes. `linked` counts them, also when this
+  // throws.
   void link(const RowSpace& rows, std::int64_t count, unsigned threads, const std::int32_t* yield,
             std::int64_t slice_nanos, std::int64_t& linked);
   void link(const Codes& codes, std::int64_t count, unsigned threads, const std::int32_t* yield,

@@ -102,8 +102,7 @@ void Graph::insert(const Metric& metric, const Prefetch& prefetch, unsigned work
   std::unique_lock<std::mutex> numbering(numbering_);
   const auto slot = static_cast<std::uint32_t>(graph_.size());
   const auto made = [&](auto&&) {
-    // Whoever finds a link to the node finds the node.
-    std::atomic_thread_fence(std::memory_order_release);
+    publish_slot();
     if (beside_others && graph_.level_of(slot) > 0) unfinished_.begin(worker, slot);
     numbering.unlock();
   };
