@@ -43,7 +43,7 @@ struct GraphView {
   int max_level() const { return top_level; }
   Links links(std::uint32_t slot) const { return links_of(base_layer + slot * stride, degree_limit); }
   Links links(std::uint32_t slot, int level) const {
-    if (level > __atomic_load_n(&levels[slot], __ATOMIC_RELAXED)) return {nullptr, 0};
+    if (level > levels[slot]) return {nullptr, 0};
     return links_of(upper_layers[slot] + static_cast<std::size_t>(level - 1) * upper_stride,
                     upper_stride / sizeof(std::uint32_t) - 1);
   }
@@ -57,7 +57,7 @@ struct GraphView {
  private:
   static Links links_of(const char* at, std::size_t most) {
     const auto* list = reinterpret_cast<const std::uint32_t*>(at);
-    return {list + 1, std::min<std::size_t>(__atomic_load_n(list, __ATOMIC_RELAXED) & 0xFFFF, most)};
+    return {list + 1, std::min<std::size_t>(list_word(list) & 0xFFFF, most)};
   }
 };
 

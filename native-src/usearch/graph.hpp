@@ -57,7 +57,7 @@ class GraphView {
   static Links links_of(const char* at, std::size_t bytes) {
     const auto* list = reinterpret_cast<const std::uint32_t*>(at);
     const std::size_t most = bytes / sizeof(std::uint32_t) - 1;
-    return {list + 1, std::min<std::size_t>(__atomic_load_n(list, __ATOMIC_RELAXED), most)};
+    return {list + 1, std::min<std::size_t>(list_word(list), most)};
   }
 
   const UpstreamGraph& graph_;
@@ -100,6 +100,8 @@ class Graph {
 
   std::int64_t capacity() const { return static_cast<std::int64_t>(capacity_); }
   std::int64_t linked() const { return static_cast<std::int64_t>(graph_.size()); }
+  // Slots below have a node and may be in lists: more than were linked() before linking began.
+  std::int64_t reachable() const { return reachable_.load(std::memory_order_acquire); }
   int max_level() const { return entry_.load().level; }
   std::size_t memory_bytes() const;
 
@@ -142,6 +144,7 @@ class Graph {
   std::mutex numbering_;
   Unfinished unfinished_;
   EntryPoint entry_;
+  std::atomic<std::int64_t> reachable_{0};
   MemoryCount count_;
   NodeArena nodes_;
   UpstreamGraph graph_;

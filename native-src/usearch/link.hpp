@@ -103,6 +103,7 @@ void Graph::insert(const Metric& metric, const Prefetch& prefetch, unsigned work
   const auto slot = static_cast<std::uint32_t>(graph_.size());
   const auto made = [&](auto&&) {
     publish_slot();
+    reachable_.store(static_cast<std::int64_t>(slot) + 1, std::memory_order_release);
     if (beside_others && graph_.level_of(slot) > 0) unfinished_.begin(worker, slot);
     numbering.unlock();
   };

@@ -254,7 +254,7 @@ std::int32_t panvec_usearch_search(const panvec_usearch* index, std::int64_t slo
 
     StopWatch watch(limit, space.rows.dim);
     const SlotVersion version{slot_count, {dead_pages, filter}};
-    const std::int64_t reachable = graph.linked();
+    const std::int64_t reachable = graph.reachable();
     const std::int64_t considered = index->codes ? wanted * refine_factor : wanted;
     const auto width =
         static_cast<std::size_t>(std::min(std::max<std::int64_t>(ef_search, considered), reachable));
