@@ -87,20 +87,23 @@ void exact_slots(const RowSpace& space, ScratchPool& pool, const std::int32_t* s
                  std::int64_t* ids, float* distances, std::int32_t* count);
 void copy_row(const RowSpace& space, std::int64_t slot, float* row);
 
-// Walks `graph` by `distance` with `ef` candidates. The best, ascending by rank, and how many. `linked` is the number
-// of slots in the graph; the graph must not be empty. `watch` counts distances.
+// Walks `graph` by `distance` with `ef` candidates. The best, ascending by rank, and how many. Slots below `linked` may be
+// in the graph, which has not been read before the view was made; the graph must not be empty. `watch` counts distances.
 template <typename Graph, typename Distance>
 std::size_t walk_graph(const Graph& graph, const Distance& distance, const SlotVersion& version, std::int64_t linked,
                        std::size_t ef, Scratch& scratch, StopWatch& watch, const Candidate*& best) {
   // Beyond this, moving the tail of one ordered array costs more than two heaps.
   constexpr std::size_t largest_ordered_pool = 768;
-  Walk<Graph, Distance> walk(graph, distance, scratch, watch);
-  if (ef <= largest_ordered_pool && version.admits_all(linked)) {
+  const auto published = static_cast<std::size_t>(version.slot_count);
+  // Linking may begin at any time: then slots turn up that the version has not.
+  const bool all = ef <= largest_ordered_pool && version.admits_all(linked) && graph.entry() < published;
+  Walk<Graph, Distance> walk(graph, published, distance, scratch, watch);
+  if (all) {
     const std::size_t found = walk.all(ef);
     best = scratch.candidates.data();
     return found;
   }
-  const std::size_t found = walk.admitted(ef, version);
+  const std::size_t found = walk.admitted(ef, static_cast<std::size_t>(linked), version);
   best = scratch.admitted.data();
   return found;
 }

@@ -1,8 +1,9 @@
-// Greedy best-first search over an HNSW graph, apart from who built the graph and from what a distance is.
+// Greedy best-first search over an HNSW graph, apart from who built the graph and from what a distance is. It may go on
+// beside a thread that links: then a list is one of before, of after, or in between, and what is in it was or will be a
+// neighbour. So each entry is read once, and looked at before it is used.
 //
 // A Graph offers
-//   kUntrusted                                        whether its links may lead to slots that are not there
-//   std::size_t slots() const, max_degree() const     slots are numbered below slots()
+//   std::size_t slots() const, max_degree() const     slots are numbered below slots(); no list is longer
 //   std::uint32_t entry() const; int max_level() const
 //   Links links(std::uint32_t slot) const             on layer 0
 //   Links links(std::uint32_t slot, int level) const  on a layer above
@@ -25,30 +26,42 @@
 
 namespace panvec {
 
-// Neighbours. In a mapped file they are not aligned.
+// A word of a list that may be written at this moment, read once. The libraries write it without care, whole since it is
+// aligned; of all races with them the thread sanitizer is not to see this one. In a mapped file words are not aligned.
+#ifdef __SANITIZE_THREAD__
+__attribute__((no_sanitize_thread, noinline))
+#endif
+inline std::uint32_t list_word(const void* at) {
+  struct __attribute__((packed)) Word {
+    std::uint32_t value;
+  };
+  return static_cast<const volatile Word*>(at)->value;
+}
+
+// Neighbours, each to be read once.
 struct Links {
   const void* first;
   std::size_t count;
 
   std::uint32_t operator[](std::size_t i) const {
-    std::uint32_t slot;
-    std::memcpy(&slot, static_cast<const char*>(first) + i * sizeof slot, sizeof slot);
-    return slot;
+    return list_word(static_cast<const char*>(first) + i * sizeof(std::uint32_t));
   }
 };
 
 template <typename Graph, typename Distance>
 class Walk {
  public:
-  // The graph must not be empty. `watch` counts distances; what it throws ends the walk.
-  Walk(const Graph& graph, const Distance& distance, Scratch& scratch, StopWatch& watch)
-      : graph_(graph), distance_(distance), scratch_(scratch), watch_(watch) {
+  // The graph must not be empty. Slots from `published` on may be on the way into it: the way down to layer 0 leads past
+  // them, but for the entry. `watch` counts distances; what it throws ends the walk.
+  Walk(const Graph& graph, std::size_t published, const Distance& distance, Scratch& scratch, StopWatch& watch)
+      : graph_(graph), published_(published), distance_(distance), scratch_(scratch), watch_(watch) {
     scratch_.visited.begin(graph.slots());
     if (scratch_.neighbours.size() < graph.max_degree()) scratch_.neighbours.resize(graph.max_degree());
   }
 
-  // The nearest `ef` of all slots, ascending, in scratch.candidates; how many there are. One array in order serves as
-  // queue of candidates and as result: best while an insertion moves little, that is for ef of some hundreds.
+  // The nearest `ef` of the published slots, of which the entry must be one, ascending, in scratch.candidates; how many
+  // there are. One array in order serves as queue of candidates and as result: best while an insertion moves little, that
+  // is for ef of some hundreds.
   std::size_t all(std::size_t ef) {
     std::vector<Candidate>& pool = scratch_.candidates;
     if (pool.size() < ef) pool.resize(ef);
@@ -64,7 +77,7 @@ class Walk {
       const std::uint32_t slot = pool[next].slot;
       pool[next].slot |= kExpanded;
       std::size_t first_change = next + 1;
-      expand(graph_.links(slot), [&](float distance, std::uint32_t neighbour) {
+      expand(graph_.links(slot), published_, [&](float distance, std::uint32_t neighbour) {
         if (size == ef && !(distance < pool[size - 1].distance)) return;
         const std::size_t at = position(pool.data(), size, distance);
         if (size < ef) ++size;
@@ -80,9 +93,10 @@ class Walk {
   }
 
   // The nearest `ef` of the admitted slots, ascending, in scratch.admitted. Ends when there are ef of them and no
-  // candidate is nearer than the farthest, or when everything reachable has been seen.
+  // candidate is nearer than the farthest, or when everything reachable has been seen. Slots from `linked` on do not lead
+  // the way; the entry is below.
   template <typename Admission>
-  std::size_t admitted(std::size_t ef, const Admission& admits) {
+  std::size_t admitted(std::size_t ef, std::size_t linked, const Admission& admits) {
     std::vector<Candidate>& candidates = scratch_.candidates;
     std::vector<Candidate>& found = scratch_.admitted;
     candidates.clear();
@@ -109,7 +123,7 @@ class Walk {
       if (found.size() == ef && nearest.distance > found.front().distance) break;
       std::pop_heap(candidates.begin(), candidates.end(), farther);
       candidates.pop_back();
-      expand(graph_.links(nearest.slot), consider);
+      expand(graph_.links(nearest.slot), linked, consider);
     }
     std::sort_heap(found.begin(), found.end(), nearer);
     return found.size();
@@ -142,16 +156,14 @@ class Walk {
     for (int level = graph_.max_level(); level > 0; --level) {
       for (bool moved = true; moved;) {
         moved = false;
-        const Links links = graph_.links(best.slot, level);
-        watch_.passed(links.count);
-        for (std::size_t i = 0; i < links.count; ++i) {
-          if (exists(links[i])) distance_.prefetch(links[i]);
-        }
-        for (std::size_t i = 0; i < links.count; ++i) {
-          if (!exists(links[i])) continue;
-          const float distance = distance_(links[i]);
+        const std::size_t count = existing(graph_.links(best.slot, level), published_);
+        watch_.passed(count);
+        const std::uint32_t* neighbours = scratch_.neighbours.data();
+        for (std::size_t i = 0; i < count; ++i) distance_.prefetch(neighbours[i]);
+        for (std::size_t i = 0; i < count; ++i) {
+          const float distance = distance_(neighbours[i]);
           if (distance < best.distance) {
-            best = {distance, links[i]};
+            best = {distance, neighbours[i]};
             moved = true;
           }
         }
@@ -160,19 +172,26 @@ class Walk {
     return best;
   }
 
-  bool exists(std::uint32_t slot) const {
-    if constexpr (Graph::kUntrusted) return slot < graph_.slots();
-    return true;
+  // Copies the slots of a list that are below the limit to scratch.neighbours; how many.
+  std::size_t existing(const Links& links, std::size_t limit) const {
+    std::uint32_t* slots = scratch_.neighbours.data();
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < links.count; ++i) {
+      const std::uint32_t slot = links[i];
+      slots[count] = slot;
+      count += slot < limit ? 1 : 0;
+    }
+    return count;
   }
 
   template <typename Consider>
-  void expand(const Links& links, Consider&& consider) {
+  void expand(const Links& links, std::size_t limit, Consider&& consider) {
     std::uint32_t* fresh = scratch_.neighbours.data();
     std::size_t count = 0;
     // Without a branch: whether a neighbour was seen before cannot be predicted.
-    for (std::size_t i = 0; i < links.count; ++i) {
-      const std::uint32_t slot = links[i];
-      if (!exists(slot)) continue;
+    const std::size_t linked = existing(links, limit);
+    for (std::size_t i = 0; i < linked; ++i) {
+      const std::uint32_t slot = fresh[i];
       fresh[count] = slot;
       count += scratch_.visited.visited(slot) ? 0 : 1;
       scratch_.visited.visit(slot);
@@ -187,6 +206,7 @@ class Walk {
   }
 
   const Graph& graph_;
+  const std::size_t published_;
   const Distance& distance_;
   Scratch& scratch_;
   StopWatch& watch_;

@@ -1049,8 +1049,12 @@ void searches_run_beside_writing() {
       for (std::int64_t done = 0; done < batch;) {
         std::int64_t linked = 0;
         {
-          const std::lock_guard<std::mutex> turn(turnstile);
-          const std::unique_lock<std::shared_mutex> alone(graph_lock);
+          std::unique_lock<std::mutex> turn(turnstile, std::defer_lock);
+          std::unique_lock<std::shared_mutex> alone(graph_lock, std::defer_lock);
+          if (type.number != PANVEC_FAISS_HNSW) {
+            turn.lock();
+            alone.lock();
+          }
           CHECK_EQUAL(PANVEC_OK, panvec_faiss_link(index, first + done, batch - done, 2, &waiting, 200000, &linked,
                                                    nullptr, 0));
         }

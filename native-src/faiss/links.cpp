@@ -47,8 +47,9 @@ LinksView LinkedGraph::view() const {
   view.neighbours = hnsw_.neighbors.data();
   view.layer_ends = hnsw_.cum_nneighbor_per_level.data();
   view.slot_limit = capacity();
-  view.entry_slot = static_cast<std::uint32_t>(hnsw_.entry_point);
-  view.top_level = hnsw_.max_level;
+  const EntryPoint::Place entry = entry_.load();
+  view.entry_slot = entry.slot;
+  view.top_level = entry.level;
   return view;
 }
 
@@ -259,12 +260,18 @@ void LinkedGraph::load(const SavedLinks& file) {
   hnsw_.neighbors = faiss::MaybeOwnedVector<std::int32_t>::create_view(neighbours_.data(), file.room, nullptr);
   hnsw_.entry_point = file.entry;
   hnsw_.max_level = file.top_level;
+  begin_at(file);
   account();
 }
 
 void LinkedGraph::map(const SavedLinks& file) {
   mapped_ = file;
-  hnsw_.max_level = file.top_level;
+  begin_at(file);
+}
+
+void LinkedGraph::begin_at(const SavedLinks& file) {
+  entry_.store({static_cast<std::uint32_t>(file.entry), file.top_level});
+  reachable_.store(static_cast<std::int64_t>(file.count), std::memory_order_release);
 }
 
 void LinkedGraph::clear(std::size_t first_slot, std::size_t count) {
@@ -329,6 +336,7 @@ void LinkedGraph::insert(std::uint32_t slot, SlotDistances& distances, faiss::Vi
   if (hnsw_.entry_point < 0) {
     hnsw_.max_level = own_level;
     hnsw_.entry_point = static_cast<std::int32_t>(slot);
+    entry_.store({slot, own_level});
     return;
   }
   std::int32_t nearest = hnsw_.entry_point;
@@ -347,6 +355,7 @@ void LinkedGraph::insert(std::uint32_t slot, SlotDistances& distances, faiss::Vi
       distance = neighbours.front().d;
     }
   }
+  publish_slot();
   for (std::size_t layer = 0; layer < chosen.size(); ++layer) {
     {
       const HeldLock own(locks_[slot]);
@@ -363,6 +372,7 @@ void LinkedGraph::insert(std::uint32_t slot, SlotDistances& distances, faiss::Vi
   if (own_level > hnsw_.max_level) {
     hnsw_.max_level = own_level;
     hnsw_.entry_point = static_cast<std::int32_t>(slot);
+    entry_.store({slot, own_level});
   }
 }
 
@@ -383,6 +393,7 @@ void LinkedGraph::link(std::int64_t first_slot, std::int64_t count, unsigned thr
   for (std::unique_ptr<SlotDistances>& each : distances) each = make_distances();
 
   const std::int64_t end = first_slot + count;
+  reachable_.store(end, std::memory_order_release);
   while (first_slot + linked < end) {
     // A run begins with the slot that may rise above all others, which is inserted by itself; others read entry point
     // and top layer without a lock.

@@ -15,16 +15,24 @@
 #include <faiss/impl/DistanceComputer.h>
 #include <faiss/impl/HNSW.h>
 
+#include "entry_point.hpp"
 #include "growing_block.hpp"
 #include "index_file.hpp"
 #include "walk.hpp"
 
 namespace panvec {
 
+// A list that is ended by -1 or by its capacity.
+inline Links ended(const Links& room) {
+  const auto there = [&](std::size_t i) { return static_cast<std::int32_t>(room[i]) >= 0; };
+  if (room.count == 0 || there(room.count - 1)) return room;
+  std::size_t count = 0;
+  while (count < room.count && there(count)) ++count;
+  return {room.first, count};
+}
+
 // What a walk reads: the neighbours of a slot's layers one after the other, each list ended by -1 or by its capacity.
 struct LinksView {
-  static constexpr bool kUntrusted = false;
-
   const std::size_t* offsets = nullptr;  // by slot, into neighbours
   const std::int32_t* neighbours = nullptr;
   const int* layer_ends = nullptr;  // layer l of a slot is [layer_ends[l], layer_ends[l + 1]) behind its offset
@@ -40,11 +48,7 @@ struct LinksView {
   Links links(std::uint32_t slot, int level) const {
     const std::int32_t* first = neighbours + offsets[slot] + layer_ends[level];
     const auto room = static_cast<std::size_t>(layer_ends[level + 1] - layer_ends[level]);
-    std::size_t count = room;
-    if (first[room - 1] < 0) {
-      for (count = 0; first[count] >= 0;) ++count;
-    }
-    return {reinterpret_cast<const std::uint32_t*>(first), count};
+    return ended({first, room});
   }
   void prefetch_links(std::uint32_t slot) const {
     const std::int32_t* list = neighbours + offsets[slot];
@@ -69,8 +73,6 @@ struct SavedLinks {
 // What a walk reads of a mapped file: no list is read beyond the end of all, and above a slot's own layers there are
 // none. Whether a neighbour exists the walk asks for itself.
 struct MappedLinksView {
-  static constexpr bool kUntrusted = true;
-
   SavedLinks file;
   const int* layer_ends = nullptr;
 
@@ -96,12 +98,8 @@ struct MappedLinksView {
     if (offset > file.room || end > file.room - offset) return {file.neighbours, 0};
     return {file.neighbours + (offset + begin) * sizeof(std::int32_t), static_cast<std::size_t>(end - begin)};
   }
-  Links list(std::uint32_t slot, int level) const {
-    Links links = room_of(slot, level);
-    if (links.count == 0 || static_cast<std::int32_t>(links[links.count - 1]) >= 0) return links;
-    std::size_t count = 0;
-    while (static_cast<std::int32_t>(links[count]) >= 0) ++count;
-    return {links.first, count};
+  Links list(std::uint32_t slot, int level) const { return ended(room_of(slot, level)); }
+};
   }
 };
 
@@ -123,7 +121,9 @@ class LinkedGraph {
   LinkedGraph(std::size_t m, std::size_t ef_construction, std::uint64_t seed);
 
   std::size_t capacity() const { return locks_.size(); }
-  int max_level() const { return hnsw_.max_level; }
+  int max_level() const { return entry_.load().level; }
+  // Slots below may be in lists: more than are linked while others are being linked.
+  std::int64_t reachable() const { return reachable_.load(std::memory_order_acquire); }
   LinksView view() const;
   bool is_mapped() const { return mapped_.count > 0; }
   MappedLinksView mapped_view() const { return {mapped_, hnsw_.cum_nneighbor_per_level.data()}; }
@@ -146,8 +146,8 @@ class LinkedGraph {
   // must have been written before they were started.
   void clear(std::size_t first_slot, std::size_t count);
 
-  // Links slots [first_slot, first_slot + count). `linked` counts them, also when this throws; a slot that could not be
-  // linked can be linked again.
+  // Links slots [first_slot, first_slot + count), beside walks. `linked` counts them, also when this throws; a slot that
+  // could not be linked can be linked again.
   void link(std::int64_t first_slot, std::int64_t count, unsigned threads, const std::int32_t* yield,
             std::int64_t slice_nanos, const MakeDistances& make_distances, std::int64_t& linked);
 
@@ -174,10 +174,13 @@ class LinkedGraph {
   std::vector<Node> choose(std::uint32_t slot, int level, std::int32_t from, float distance, SlotDistances& distances,
                            faiss::VisitedTable& visited);
   void add_link(std::uint32_t from, std::uint32_t to, int level, SlotDistances& distances);
+  void begin_at(const SavedLinks& file);
   void account();
 
   faiss::HNSW hnsw_;
   SavedLinks mapped_;
+  EntryPoint entry_;
+  std::atomic<std::int64_t> reachable_{0};
   std::uint64_t seed_;
   double level_multiplier_;
   GrowingBlock neighbours_;  // behind hnsw_.neighbors

@@ -8,11 +8,12 @@
  * Which slots a search may return is not decided here: the caller hands over its published version (slot_count,
  * dead_pages) and a filter.
  *
- * Concurrency. Any number of search, exact, exact_slots, row and stats calls may run together. reserve, link and
- * train_like need exclusive access. prepare, stage, stage_from, train and encode are a writer's: they may run beside
- * searches (they touch nothing that a search reads) but not beside another of them, reserve, link or train_like. The
- * source of a stage_from or train_like is only read, as by a search; a view is no source. The engine's locks provide all this. No call uses
- * more threads than it is given, and none outlives its call.
+ * Concurrency. Any number of search, exact, exact_slots, row and stats calls may run together. reserve, train_like and
+ * link need exclusive access; but the link of PANVEC_FAISS_HNSW is a writer's, as prepare, stage, stage_from, train and
+ * encode are: they may run beside searches, but not beside another of them, reserve or train_like. Rows that are being
+ * linked are in no answer, since slot_count is that of a version from before. The source of a stage_from or train_like is
+ * only read, as by a search; a view is no source. The engine's locks provide all this. No call uses more threads than it is given, and none
+ * outlives its call.
  *
  * Common arguments
  *   slot_count   slots >= slot_count are invisible to this call

@@ -727,8 +727,8 @@ std::size_t SlotIndex::rank(const SlotVersion& version, const float* query, std:
   if (shape_.type == IndexType::kHnsw) {
     const auto ef = static_cast<std::size_t>(
         std::min(std::max(width.ef_search, static_cast<std::int64_t>(wanted)), linked));
-    const auto walk = [&](const auto& links) {
-      return walk_rows(links, row_space(), query, version, linked, ef, scratch, watch, best);
+    const auto walk = [&](const auto& view) {
+      return walk_rows(view, row_space(), query, version, graph_->reachable(), ef, scratch, watch, best);
     };
     return graph_->is_mapped() ? walk(graph_->mapped_view()) : walk(graph_->view());
   }
@@ -738,8 +738,8 @@ std::size_t SlotIndex::rank(const SlotVersion& version, const float* query, std:
     const auto ef = static_cast<std::size_t>(
         std::min(std::max(width.ef_search, static_cast<std::int64_t>(considered)), linked));
     const ScalarCodes codes(static_cast<const ScalarCodec&>(*codec_), shape_.metric, level_, code(0), scaled, scratch);
-    const auto walk = [&](const auto& links) {
-      return walk_graph(links, codes, version, linked, ef, scratch, watch, best);
+    const auto walk = [&](const auto& view) {
+      return walk_graph(view, codes, version, graph_->reachable(), ef, scratch, watch, best);
     };
     return graph_->is_mapped() ? walk(graph_->mapped_view()) : walk(graph_->view());
   }

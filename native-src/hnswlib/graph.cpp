@@ -81,14 +81,16 @@ GraphView Graph::view() const {
   view.upper_layers = linkLists_;
   view.upper_stride = size_links_per_element_;
   view.degree_limit = maxM0_;
-  view.entry_slot = enterpoint_node_;
-  view.top_level = maxlevel_;
+  view.levels = element_levels_.data();
+  const EntryPoint::Place entry = entry_.load();
+  view.entry_slot = entry.slot;
+  view.top_level = entry.level;
   view.slot_limit = max_elements_;
   return view;
 }
 
 int Graph::level(std::uint32_t slot) const {
-  return mapped_ ? MappedGraphView(view()).layers_above(slot) : element_levels_[slot];
+  return element_levels_[slot];
 }
 
 // What the base would free, where it lies elsewhere.
@@ -156,7 +158,7 @@ void Graph::reserve(std::size_t capacity) {
     link_list_locks_.swap(prepared_->locks);
     element_levels_.swap(prepared_->levels);
     visited_list_pool_.swap(prepared_->visited);
-    std::swap(visited_lists_, prepared_->visited_lists);
+    prepared_->visited_lists = visited_lists_.exchange(prepared_->visited_lists);
     outdated_ = std::move(prepared_);
     spare_bytes_.store(outdated_->bytes(), std::memory_order_relaxed);
   }
@@ -232,6 +234,7 @@ void Graph::insert(std::uint32_t slot) {
     element_levels_[slot] = level;
     upper_bytes_.fetch_add(bytes, std::memory_order_relaxed);
   }
+  publish_slot();
 
   // Held to the end by a slot that rises above all others: nobody else may become the entry point meanwhile.
   std::unique_lock<std::mutex> top(global);
@@ -262,6 +265,7 @@ void Graph::insert(std::uint32_t slot) {
   if (level > top_level) {
     enterpoint_node_ = slot;
     maxlevel_ = level;
+    entry_.store({slot, level});
   }
 }
 
@@ -273,10 +277,12 @@ void Graph::link(std::int64_t count, unsigned threads, const std::int32_t* yield
   OrderedWork work(first, first + count, yield, slice_nanos);
   // hnswlib keeps one list for each thread that ever linked at a time.
   const std::int64_t workers = std::min<std::int64_t>(threads, count / kSlotsPerThread);
-  visited_lists_ = std::max(visited_lists_, static_cast<std::size_t>(std::max<std::int64_t>(workers, 1)));
+  visited_lists_ = std::max(visited_lists_.load(), static_cast<std::size_t>(std::max<std::int64_t>(workers, 1)));
+  reachable_.store(first + count, std::memory_order_release);
   const auto account = [&] {
     linked = work.taken_end() - first;
     cur_element_count = static_cast<std::size_t>(first + linked);
+    reachable_.store(first + linked, std::memory_order_release);
   };
   try {
     work.run(threads, kSlotsPerThread, [&](std::int64_t slot, unsigned) { insert(static_cast<std::uint32_t>(slot)); });

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <vector>
 
+#include "entry_point.hpp"
 #include "exact_scan.hpp"
 #include "growing_block.hpp"
 #include "panvec_kernels.hpp"
@@ -25,14 +26,15 @@
 
 namespace panvec {
 
-// What a walk reads of a graph in hnswlib's layout: a list is a word whose low half is the count, then the neighbours.
+// What a walk reads of a graph in hnswlib's layout: a list is a word whose low half is the count, then the neighbours. No
+// list is longer than there is room, and above a slot's own layers there are none, also of a mapped file whose links
+// nobody has looked at.
 struct GraphView {
-  static constexpr bool kUntrusted = false;
-
   const char* base_layer = nullptr;  // lists of layer 0, one every `stride` bytes
   std::size_t stride = 0;
   const char* const* upper_layers = nullptr;  // by slot: lists of the layers 1, 2, ..., one every `upper_stride` bytes
   std::size_t upper_stride = 0;
+  const int* levels = nullptr;  // by slot
   std::size_t degree_limit = 0;
   std::size_t slot_limit = 0;
   std::uint32_t entry_slot = 0;
@@ -42,9 +44,11 @@ struct GraphView {
   std::size_t max_degree() const { return degree_limit; }
   std::uint32_t entry() const { return entry_slot; }
   int max_level() const { return top_level; }
-  Links links(std::uint32_t slot) const { return links_of(base_layer + slot * stride); }
+  Links links(std::uint32_t slot) const { return links_of(base_layer + slot * stride, degree_limit); }
   Links links(std::uint32_t slot, int level) const {
-    return links_of(upper_layers[slot] + static_cast<std::size_t>(level - 1) * upper_stride);
+    if (level > levels[slot]) return {nullptr, 0};
+    return links_of(upper_layers[slot] + static_cast<std::size_t>(level - 1) * upper_stride,
+                    upper_stride / sizeof(std::uint32_t) - 1);
   }
   void prefetch_links(std::uint32_t slot) const {
     const char* list = base_layer + slot * stride;
@@ -53,32 +57,10 @@ struct GraphView {
   }
   static std::size_t degree(const std::uint32_t* list) { return list[0] & 0xFFFF; }
 
- protected:
-  static Links links_of(const char* at) {
-    const auto* list = reinterpret_cast<const std::uint32_t*>(at);
-    return {list + 1, degree(list)};
-  }
-};
-
-// The same of a mapped file whose content nobody has looked at: no list is longer than there is room, and above a slot's
-// own layers there are none. Whether a neighbour exists the walk asks for itself.
-struct MappedGraphView : GraphView {
-  static constexpr bool kUntrusted = true;
-
-  explicit MappedGraphView(const GraphView& view) : GraphView(view) {}
-  Links links(std::uint32_t slot) const { return within(GraphView::links(slot), degree_limit); }
-  Links links(std::uint32_t slot, int level) const {
-    if (level > layers_above(slot)) return {nullptr, 0};
-    return within(GraphView::links(slot, level), upper_stride / sizeof(std::uint32_t) - 1);
-  }
-  int layers_above(std::uint32_t slot) const {
-    std::uint32_t bytes = 0;
-    std::memcpy(&bytes, upper_layers[slot] - sizeof bytes, sizeof bytes);
-    return static_cast<int>(bytes / upper_stride);
-  }
-
  private:
-  static Links within(const Links& links, std::size_t most) { return {links.first, std::min(links.count, most)}; }
+  static Links links_of(const char* at, std::size_t most) {
+    return {at + sizeof(std::uint32_t), std::min<std::size_t>(list_word(at) & 0xFFFF, most)};
+  }
 };
 
 // hnswlib's own file (HierarchicalNSW::saveIndex) in memory.
@@ -149,7 +131,9 @@ class Graph final : private hnswlib::HierarchicalNSW<float> {
 
   std::int64_t capacity() const { return static_cast<std::int64_t>(max_elements_); }
   std::int64_t linked() const { return static_cast<std::int64_t>(cur_element_count.load()); }
-  int max_level() const { return maxlevel_; }
+  // Slots below may be in lists: more than linked() while others are being linked.
+  std::int64_t reachable() const { return reachable_.load(std::memory_order_acquire); }
+  int max_level() const { return entry_.load().level; }
   const RankingSpace& space() const { return *space_; }
 
   SlotRows rows() const { return {data_level0_memory_ + offsetData_, size_data_per_element_, space_->dim()}; }
@@ -179,7 +163,7 @@ class Graph final : private hnswlib::HierarchicalNSW<float> {
   // Writes linked rows of another graph of the same space.
   void stage_from(std::int64_t first_slot, const Graph& source, const std::int32_t* slots, std::int64_t count);
 
-  // Links staged slots from linked() on. `linked` counts them, also when this throws.
+  // Links staged slots from linked() on, beside walks. `linked` counts them, also when this throws.
   void link(std::int64_t count, unsigned threads, const std::int32_t* yield, std::int64_t slice_nanos,
             std::int64_t& linked);
 
@@ -207,9 +191,11 @@ class Graph final : private hnswlib::HierarchicalNSW<float> {
 
   std::unique_ptr<RankingSpace> space_;
   std::uint64_t seed_;
+  EntryPoint entry_;
+  std::atomic<std::int64_t> reachable_{0};
   std::atomic<double> max_row_norm_;
   std::atomic<std::size_t> upper_bytes_{0};
-  std::size_t visited_lists_ = 0;
+  std::atomic<std::size_t> visited_lists_{0};
   bool mapped_ = false;
   GrowingBlock base_layer_;    // behind data_level0_memory_
   GrowingBlock upper_layers_;  // behind linkLists_

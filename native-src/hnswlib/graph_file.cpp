@@ -236,19 +236,14 @@ void Graph::map(FileBytes file, std::int64_t slot_count, double max_row_norm) {
   const GraphFile parsed(file, file_header_of(slot_count));
   upper_layers_.grow(std::max<std::size_t>(parsed.header.count, 1) * sizeof(char*));
   auto** lists = reinterpret_cast<const char**>(upper_layers_.data());
-  FileBytes upper = parsed.upper;
-  for (std::uint64_t slot = 0; slot < parsed.header.count; ++slot) {
-    const auto size = upper.take<std::uint32_t>();
-    lists[slot] = upper.skip(size, 1);
-  }
-  upper.expect_end();
+  element_levels_ = parsed.levels([&](std::uint64_t slot, const char* list, std::size_t) { lists[slot] = list; });
   mapped_ = true;
   linkLists_ = reinterpret_cast<char**>(upper_layers_.data());
   // Nobody writes to it: see is_view().
   data_level0_memory_ = const_cast<char*>(parsed.base);
   max_elements_ = parsed.header.count;
   cur_element_count = parsed.header.count;
-  parsed.header.check_entry([&](std::uint32_t slot) { return MappedGraphView(view()).layers_above(slot); });
+  parsed.header.check_entry([&](std::uint32_t slot) { return element_levels_[slot]; });
   finish_loading(parsed.header, max_row_norm);
 }
 
@@ -262,6 +257,8 @@ GraphFile::Header Graph::file_header_of(std::int64_t slot_count) const {
 void Graph::finish_loading(const GraphFile::Header& header, double max_row_norm) {
   enterpoint_node_ = header.entry;
   maxlevel_ = header.count == 0 ? -1 : header.top_level;
+  entry_.store({header.entry, maxlevel_});
+  reachable_.store(static_cast<std::int64_t>(header.count), std::memory_order_release);
   max_row_norm_.store(max_row_norm, std::memory_order_relaxed);
 }
 

@@ -188,16 +188,16 @@ std::int32_t panvec_hnswlib_search(const panvec_hnswlib* index, std::int64_t slo
     // No list is longer than the slots are many, whatever k and ef are.
     const std::int64_t wanted = std::min<std::int64_t>(k, slot_count);
     limit.check();
-    if (wanted == 0 || graph.max_level() < 0) return;
+    const GraphView view = graph.view();
+    if (wanted == 0 || view.top_level < 0) return;
 
     StopWatch watch(limit, space.rows.dim);
     const SlotVersion version{slot_count, {dead_pages, filter}};
-    const auto width = static_cast<std::size_t>(std::min(std::max<std::int64_t>(ef, wanted), graph.linked()));
+    const std::int64_t reachable = graph.reachable();
+    const auto width = static_cast<std::size_t>(std::min(std::max<std::int64_t>(ef, wanted), reachable));
     const Candidate* best = nullptr;
-    const auto walk = [&](const auto& view) {
-      return walk_rows(view, space, checked, version, graph.linked(), width, scratch, watch, best);
-    };
-    const std::size_t found = graph.is_mapped() ? walk(MappedGraphView(graph.view())) : walk(graph.view());
+    const std::size_t found =
+        walk_rows(view, space, checked, version, reachable, width, scratch, watch, best);
     const auto most = static_cast<std::size_t>(wanted);
     *count = static_cast<std::int32_t>(
         report(space, checked, id_pages, best, found, most, most, scratch, watch, ids, distances));

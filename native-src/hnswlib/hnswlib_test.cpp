@@ -960,12 +960,8 @@ void searches_run_beside_linking() {
                                                 &component, nullptr, 0));
     for (std::int64_t done = 0; done < batch;) {
       std::int64_t linked = 0;
-      {
-        const std::lock_guard<std::mutex> turn(turnstile);
-        const std::unique_lock<std::shared_mutex> alone(graph_lock);
-        CHECK_EQUAL(PANVEC_OK, panvec_hnswlib_link(index, first + done, batch - done, 2, &waiting, 200000, &linked,
-                                                   nullptr, 0));
-      }
+      CHECK_EQUAL(PANVEC_OK, panvec_hnswlib_link(index, first + done, batch - done, 2, &waiting, 200000, &linked, nullptr,
+                                                 0));
       done += linked;
       std::this_thread::yield();
     }

@@ -4,10 +4,10 @@
  * and its label. Rows are written first (stage), then linked into the graph (link). Which slots a search may return is
  * not decided here: the caller hands over its published version (slot_count, dead_pages) and a filter.
  *
- * Concurrency. Any number of search, exact, exact_slots, row, distance and stats calls may run together. reserve and
- * link need exclusive access. prepare, stage and stage_from are a writer's: they may run beside searches (they touch
- * nothing that a search reads) but not beside another of them, reserve or link. The source of a stage_from is only
- * read, as by a search. The engine's locks provide all this.
+ * Concurrency. Any number of search, exact, exact_slots, row, distance and stats calls may run together. reserve needs
+ * exclusive access. prepare, stage, stage_from and link are a writer's: they may run beside searches, but not beside
+ * another of them or reserve. Rows that are being linked are in no answer, since slot_count is that of a version from
+ * before. The source of a stage_from is only read, as by a search. The engine's locks provide all this.
  *
  * Common arguments
  *   slot_count   slots >= slot_count are invisible to this call

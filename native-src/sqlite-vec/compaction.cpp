@@ -112,9 +112,10 @@ void Compaction::plan_rows(Connection& connection) {
 
 // Moves the rows of chunks that have lost some.
 std::int64_t Compaction::empty_chunks(Connection& connection) {
+  WriteTransaction transaction(connection);
+  // Not before: a wait for another writer may take longer than a slice, and each slice would end where it began.
   const auto until = std::chrono::steady_clock::now() + kSliceTime;
   const auto is_time_up = [&] { return std::chrono::steady_clock::now() >= until; };
-  WriteTransaction transaction(connection);
   std::vector<float> row(connection.shape().dim);
   std::int64_t passed = 0;
   do {

@@ -39,6 +39,8 @@ constexpr std::int64_t kLogPagesBetweenCheckpoints = 1000;
 // From so many on, the writer waits until no reader needs the log any more, so that it can begin anew.
 constexpr std::int64_t kLongLogPages = 4000;
 constexpr std::chrono::milliseconds kPatienceForLongLog{500};
+// Whoever reads for longer than that may take any time, and others who write wait meanwhile.
+constexpr std::chrono::milliseconds kMostPatienceForLog{2000};
 
 }  // namespace
 
@@ -274,7 +276,8 @@ int Connection::committed(void* connection, sqlite3*, const char*, int log_pages
 // SQLite's own rule is to move pages after every commit to a log of more than a thousand. Beside searches that follow
 // one another without a pause, the log never gets to begin anew: it grows for good, and each commit costs what only one
 // of many should. So pages are moved once for every thousand, and when the log is long, the writer waits, holding up no
-// reader, for those that need the log to end: the time of a search or two. The longer the log, the more patiently.
+// reader, for those that need the log to end: the time of a search or two. The longer the log, the more patiently, but
+// not for ever: a search with a slow predicate reads one state all the while.
 void Connection::tend_log() noexcept {
   const std::int64_t pages = std::exchange(log_pages_, 0);
   if (pages <= kLogPagesBetweenCheckpoints) {
@@ -287,7 +290,7 @@ void Connection::tend_log() noexcept {
   // First without a wait: most of the work is done by then, and the wait is for readers alone.
   checkpoint(SQLITE_CHECKPOINT_PASSIVE, std::chrono::milliseconds::zero());
   if (pages >= kLongLogPages) {
-    checkpoint(SQLITE_CHECKPOINT_RESTART, kPatienceForLongLog * (pages / kLongLogPages));
+    checkpoint(SQLITE_CHECKPOINT_RESTART, std::min(kPatienceForLongLog * (pages / kLongLogPages), kMostPatienceForLog));
   }
 }
 

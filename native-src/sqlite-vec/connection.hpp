@@ -76,6 +76,8 @@ class Connection {
   // for a lock. Never sqlite3_interrupt: it may hit sqlite-vec in the middle of a write, and where it prepares a
   // statement, which it does not survive.
   void begin_call(const Stop& stop) noexcept;
+  // What the call does from now on ends by this one instead.
+  void set_stop(const Stop& stop) noexcept { stop_ = stop; }
   void forget_stop() noexcept { stop_ = Stop(); }
   void check_stop() const { stop_.check(); }
 
@@ -83,8 +85,8 @@ class Connection {
   void keep_hits(std::vector<Hit> hits) noexcept { kept_hits_ = std::move(hits); }
   std::vector<Hit> take_hits() noexcept { return std::exchange(kept_hits_, {}); }
 
-  // After a commit: moves what the write-ahead log holds into the file, now and then. Never fails: what is committed is
-  // committed.
+  // After a commit: moves what the write-ahead log holds into the file, now and then; a stop ends its wait for readers.
+  // Never fails: what is committed is committed.
   void tend_log() noexcept;
   // Moves all of it, and empties the log, unless readers of old states need it for longer than `patience`.
   void empty_log(std::chrono::milliseconds patience) noexcept;

@@ -74,10 +74,13 @@ int32_t panvec_sqlitevec_add(panvec_sqlitevec *connection, const int64_t *ids, c
                              int32_t replace, const int32_t *stop, int64_t nanos_left, int64_t *bad_row,
                              int32_t *bad_component, char *error, int32_t error_capacity);
 /* A transaction over several add calls, for batches that cross in slices: begin, add ..., then commit or rollback. An
- * add that fails inside leaves the transaction to be rolled back by the caller. begin waits for whoever writes now. */
+ * add that fails inside leaves the transaction to be rolled back by the caller. begin waits for whoever writes now.
+ * commit is never PANVEC_STOPPED: its stop ends only the wait, once all is committed, for readers that keep the log
+ * long. */
 int32_t panvec_sqlitevec_begin(panvec_sqlitevec *connection, const int32_t *stop, int64_t nanos_left, char *error,
                                int32_t error_capacity);
-int32_t panvec_sqlitevec_commit(panvec_sqlitevec *connection, char *error, int32_t error_capacity);
+int32_t panvec_sqlitevec_commit(panvec_sqlitevec *connection, const int32_t *stop, int64_t nanos_left, char *error,
+                                int32_t error_capacity);
 int32_t panvec_sqlitevec_rollback(panvec_sqlitevec *connection, char *error, int32_t error_capacity);
 
 /* Deletes; *removed is the number of rows that existed. */
@@ -118,7 +121,7 @@ int32_t panvec_sqlitevec_take_hits(panvec_sqlitevec *connection, int64_t *ids, f
                                    char *error, int32_t error_capacity);
 
 /* Bytes of the database (pages * page size), of those that no row uses, and of SQLite's caches of this connection; and
- * how many removed rows still take room. */
+ * how many removed rows still take room; dead_rows NULL: they are not counted, which reads the ids of all rows. */
 int32_t panvec_sqlitevec_usage(panvec_sqlitevec *connection, int64_t *database_bytes, int64_t *free_bytes,
                                int64_t *cache_bytes, int64_t *dead_rows, char *error, int32_t error_capacity);
 

@@ -185,7 +185,7 @@ class SqliteFuzzer {
         error.ok(panvec_sqlitevec_begin(connection, stop.flag.get(), stop.nanos_left, error.text(), error.capacity()));
         break;
       case 1:
-        error.ok(panvec_sqlitevec_commit(connection, error.text(), error.capacity()));
+        error.ok(panvec_sqlitevec_commit(connection, stop.flag.get(), stop.nanos_left, error.text(), error.capacity()));
         break;
       case 2:
         error.ok(panvec_sqlitevec_rollback(connection, error.text(), error.capacity()));
@@ -318,10 +318,12 @@ class SqliteFuzzer {
   void usage(panvec_sqlitevec* connection) {
     std::int64_t numbers[4] = {-1, -1, -1, -1};
     ErrorText error(input_);
+    const bool counted = !input_.rarely(32);
     const std::int32_t status = panvec_sqlitevec_usage(connection, &numbers[0], &numbers[1], &numbers[2],
-                                                       input_.rarely(32) ? nullptr : &numbers[3], error.text(),
-                                                       error.capacity());
+                                                       counted ? &numbers[3] : nullptr, error.text(), error.capacity());
     if (!error.ok(status)) return;
+    require_that(counted || numbers[3] == -1, "what nobody asks for is not written");
+    if (!counted) numbers[3] = 0;
     for (const std::int64_t number : numbers) require_that(number >= 0, "bytes and rows are not negative");
   }
 

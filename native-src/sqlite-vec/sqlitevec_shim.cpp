@@ -232,8 +232,11 @@ int32_t panvec_sqlitevec_begin(panvec_sqlitevec* connection, const int32_t* stop
   return call(connection, {stop, nanos_left}, error, error_capacity, [](Connection& open) { begin_batch(open); });
 }
 
-int32_t panvec_sqlitevec_commit(panvec_sqlitevec* connection, char* error, int32_t error_capacity) {
-  return call(connection, error, error_capacity, [](Connection& open) { commit_batch(open); });
+int32_t panvec_sqlitevec_commit(panvec_sqlitevec* connection, const int32_t* stop, int64_t nanos_left, char* error,
+                                int32_t error_capacity) {
+  // Not the call's own: rows that are committed are not reported as stopped.
+  const panvec::Stop stop_after(stop, nanos_left);
+  return call(connection, error, error_capacity, [&](Connection& open) { commit_batch(open, stop_after); });
 }
 
 int32_t panvec_sqlitevec_rollback(panvec_sqlitevec* connection, char* error, int32_t error_capacity) {
@@ -349,7 +352,7 @@ int32_t panvec_sqlitevec_take_hits(panvec_sqlitevec* connection, int64_t* ids, f
 int32_t panvec_sqlitevec_usage(panvec_sqlitevec* connection, int64_t* database_bytes, int64_t* free_bytes,
                                int64_t* cache_bytes, int64_t* dead, char* error, int32_t error_capacity) {
   return call(connection, error, error_capacity, [&](Connection& open) {
-    require(database_bytes != nullptr && free_bytes != nullptr && cache_bytes != nullptr && dead != nullptr,
+    require(database_bytes != nullptr && free_bytes != nullptr && cache_bytes != nullptr,
             "the place for a number is NULL");
     const ReadTransaction transaction(open);
     const auto pragma = [&](const char* name) {
@@ -358,7 +361,9 @@ int32_t panvec_sqlitevec_usage(panvec_sqlitevec* connection, int64_t* database_b
     const std::int64_t page_bytes = pragma("page_size");
     *database_bytes = pragma("page_count") * page_bytes;
     *free_bytes = pragma("freelist_count") * page_bytes;
-    *dead = dead_rows(open);
+    if (dead != nullptr) {
+      *dead = dead_rows(open);
+    }
     *cache_bytes = 0;
     for (const int kind : {SQLITE_DBSTATUS_CACHE_USED, SQLITE_DBSTATUS_SCHEMA_USED, SQLITE_DBSTATUS_STMT_USED}) {
       int used = 0;

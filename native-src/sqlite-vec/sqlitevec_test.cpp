@@ -134,7 +134,7 @@ class Db {
                                 stop_, nanos_left_, &bad_row_, &bad_component_, error_, sizeof error_);
   }
   int begin() { return panvec_sqlitevec_begin(connection_, stop_, nanos_left_, error_, sizeof error_); }
-  int commit() { return panvec_sqlitevec_commit(connection_, error_, sizeof error_); }
+  int commit() { return panvec_sqlitevec_commit(connection_, stop_, nanos_left_, error_, sizeof error_); }
   int rollback() { return panvec_sqlitevec_rollback(connection_, error_, sizeof error_); }
   int begin_read() { return panvec_sqlitevec_begin_read(connection_, error_, sizeof error_); }
   int end_read() { return panvec_sqlitevec_end_read(connection_, error_, sizeof error_); }
@@ -1201,6 +1201,46 @@ void a_stop_ends_the_wait_for_another_writer() {
   CHECK_EQUAL(PANVEC_OK, waiting.add({1}, {1, 2}));
 }
 
+void a_stop_ends_the_wait_for_readers_of_a_long_log_but_not_the_commit() {
+  Directory directory;
+  const std::string path = directory.file("v.db");
+  constexpr int kDim = 4000;  // a row is a page
+  // What a commit waits for the reader at the least, while that reads on and the log has 4000 pages or more.
+  constexpr std::chrono::milliseconds kPatience{500};
+  Db db(path.c_str(), PANVEC_DOT, kDim);
+  Db reader(path.c_str(), PANVEC_DOT, kDim, 50, true);
+  CHECK_EQUAL(PANVEC_OK, reader.begin_read());
+  CHECK_EQUAL(std::int64_t{0}, reader.size());
+  std::int64_t rows = 0;
+  const auto is_patient = [&](std::int64_t more, const std::int32_t* stop, std::int64_t nanos_left) {
+    CHECK_EQUAL(PANVEC_OK, db.begin());
+    CHECK_EQUAL(PANVEC_OK, db.add(consecutive_ids(more, rows),
+                                  std::vector<float>(static_cast<std::size_t>(more * kDim), 1.0F)));
+    rows += more;
+    db.stop_when(stop, nanos_left);
+    const auto began = std::chrono::steady_clock::now();
+    CHECK_EQUAL(PANVEC_OK, db.commit());
+    const auto took = std::chrono::steady_clock::now() - began;
+    db.stop_when(nullptr);
+    CHECK_EQUAL(rows, db.size());
+    return took >= kPatience;
+  };
+  CHECK(is_patient(4100, nullptr, kNoDeadline));
+  const std::int32_t asked = 1;
+  const std::int32_t not_asked = 0;
+  const std::pair<const std::int32_t*, std::int64_t> stops[] = {{&asked, kNoDeadline}, {&not_asked, 0}};
+  for (const auto& [flag, nanos_left] : stops) {
+    // A slow disk takes its time too; without the stop, none of them is quicker.
+    int tries = 0;
+    while (is_patient(1010, flag, nanos_left)) {
+      CHECK(++tries < 10);
+    }
+  }
+  CHECK_EQUAL(std::int64_t{0}, reader.size());
+  CHECK_EQUAL(PANVEC_OK, reader.end_read());
+  CHECK_EQUAL(rows, reader.size());
+}
+
 // ---- Compaction
 // ------------------------------------------------------------------------------------------------------
 
@@ -1296,6 +1336,43 @@ void writers_and_readers_go_on_between_the_slices_of_a_compaction() {
   }
 }
 
+void a_compaction_goes_on_beside_a_writer_that_keeps_it_waiting() {
+  constexpr int kDim = 4;
+  constexpr std::int64_t kRows = 5000;
+  // Many times what a slice takes.
+  constexpr std::chrono::milliseconds kLong{30};
+  // Some few are enough.
+  constexpr int kMostSlices = 200;
+  for (const int metric : kMetrics) {
+    Directory directory;
+    const std::string path = directory.file("v.db");
+    Db db(path.c_str(), metric, kDim);
+    Db other(path.c_str(), metric, kDim);
+    CHECK_EQUAL(PANVEC_OK, db.add(consecutive_ids(kRows), random_vectors(kRows, kDim)));
+    std::vector<std::int64_t> gone;
+    for (std::int64_t id = 0; id < kRows; id += 2) {
+      gone.push_back(id);
+    }
+    db.remove(gone);
+    std::vector<std::int64_t> state(3);
+    int slices = 0;
+    for (std::int32_t finished = 0; finished == 0; ++slices) {
+      CHECK(slices < kMostSlices);
+      CHECK_EQUAL(PANVEC_OK, other.begin());
+      std::thread writer([&] {
+        std::this_thread::sleep_for(kLong);
+        CHECK_EQUAL(PANVEC_OK, other.add({random_below(kRows)}, random_vectors(1, kDim), true));
+        CHECK_EQUAL(PANVEC_OK, other.commit());
+      });
+      std::int64_t rows = -1;
+      CHECK_EQUAL(PANVEC_OK, db.compact_slice(state, rows, finished));
+      writer.join();
+    }
+    CHECK_EQUAL(std::int64_t{0}, db.usage().dead);
+    CHECK_EQUAL(std::string("ok"), integrity(path));
+  }
+}
+
 void a_stop_ends_a_compaction_and_loses_nothing() {
   constexpr int kDim = 64;
   constexpr std::int64_t kRows = 20000;
@@ -1327,6 +1404,36 @@ void a_stop_ends_a_compaction_and_loses_nothing() {
     }
     db.compact();
     check_hits(oracle.search(query, kRows), db.search(query, kRows));
+  }
+}
+
+void removed_rows_are_counted_only_when_asked_for() {
+  for (const int metric : {PANVEC_L2, PANVEC_COSINE}) {
+    Directory directory;
+    const std::string path = directory.file("v.db");
+    Db db(path.c_str(), metric, 4);
+    CHECK_EQUAL(PANVEC_OK, db.add(consecutive_ids(3000), random_vectors(3000, 4)));
+    db.remove(consecutive_ids(10));
+    const Db::Usage all = db.usage();
+    CHECK_EQUAL(std::int64_t{10}, all.dead);
+    const auto check_rest = [&] {
+      Db::Usage rest{-1, -1, -1, -1};
+      char error[400] = "";
+      CHECK_EQUAL(PANVEC_OK, panvec_sqlitevec_usage(db.connection(), &rest.database_bytes, &rest.free_bytes,
+                                                    &rest.cache_bytes, nullptr, error, sizeof error));
+      CHECK_EQUAL(all.database_bytes, rest.database_bytes);
+      CHECK_EQUAL(all.free_bytes, rest.free_bytes);
+      CHECK(rest.cache_bytes > 0);
+    };
+    check_rest();
+    // Who counts cannot but see this.
+    execute_sql(path, "UPDATE panvec_vectors_chunks SET validity = x'00'");
+    Db::Usage damaged;
+    char error[400] = "";
+    CHECK_EQUAL(PANVEC_CORRUPT,
+                panvec_sqlitevec_usage(db.connection(), &damaged.database_bytes, &damaged.free_bytes,
+                                       &damaged.cache_bytes, &damaged.dead, error, sizeof error));
+    check_rest();
   }
 }
 
@@ -2559,9 +2666,12 @@ int main(int argc, char** argv) {
   RUN(a_stop_ends_a_search_on_every_path);
   RUN(what_is_past_its_deadline_stops_at_once);
   RUN(a_stop_ends_the_wait_for_another_writer);
+  RUN(a_stop_ends_the_wait_for_readers_of_a_long_log_but_not_the_commit);
   RUN(a_compaction_gives_the_room_of_removed_rows_back_and_answers_stay);
   RUN(writers_and_readers_go_on_between_the_slices_of_a_compaction);
+  RUN(a_compaction_goes_on_beside_a_writer_that_keeps_it_waiting);
   RUN(a_stop_ends_a_compaction_and_loses_nothing);
+  RUN(removed_rows_are_counted_only_when_asked_for);
   RUN(impossible_states_of_a_compaction_are_refused_or_harmless);
   RUN(the_log_stays_short_beside_reads_without_a_pause);
   RUN(a_file_keeps_its_rows_bit_for_bit);

@@ -34,7 +34,6 @@ void begin(Connection& connection) {
 void commit(Connection& connection) {
   connection.check_unmoved("committing to");
   connection.run(connection.writing().commit, "committing to");
-  connection.tend_log();
 }
 
 // Copies a row into `stored` in the form in which it is kept, and checks the copy: the caller may change its memory meanwhile.
@@ -93,6 +92,7 @@ void WriteTransaction::commit() {
   if (owned_) {
     panvec::sqlitevec::commit(connection_);
     committed_ = true;
+    connection_.tend_log();
   }
 }
 
@@ -161,13 +161,15 @@ void begin_batch(Connection& connection) {
   connection.set_in_batch(true);
 }
 
-void commit_batch(Connection& connection) {
+void commit_batch(Connection& connection, const Stop& stop_after) {
   if (!connection.in_batch()) {
     fail(PANVEC_INVALID_ARGUMENT, "no transaction is open on " + connection.path());
   }
   require_live_batch(connection);
   commit(connection);
   connection.set_in_batch(false);
+  connection.set_stop(stop_after);
+  connection.tend_log();
 }
 
 void rollback_batch(Connection& connection) {

@@ -37,7 +37,8 @@ void add(Connection& connection, const std::int64_t* ids, const float* rows, std
 std::int64_t remove(Connection& connection, const std::int64_t* ids, std::int64_t count);
 
 void begin_batch(Connection& connection);
-void commit_batch(Connection& connection);
+// `stop_after` ends what is done for the log when the batch is committed.
+void commit_batch(Connection& connection, const Stop& stop_after);
 void rollback_batch(Connection& connection);
 
 }  // namespace panvec::sqlitevec

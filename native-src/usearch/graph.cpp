@@ -78,7 +78,7 @@ void Graph::reserve(std::size_t capacity) {
   if (capacity <= capacity_) return;
   if (capacity > upstream_capacity_) {
     reserve_upstream(std::max({capacity, 2 * upstream_capacity_, kLeastNodes}),
-                     std::max<std::size_t>(contexts_.size(), 1));
+                     std::max(contexts_.size(), expected_threads_));
   }
   capacity_ = capacity;
 }
@@ -88,10 +88,7 @@ void Graph::reserve(std::size_t capacity) {
 void Graph::find_entry(std::int64_t first) {
   for (std::int64_t slot = first; slot < linked(); ++slot) {
     const int level = static_cast<int>(graph_.level_of(static_cast<std::uint32_t>(slot)));
-    if (level > max_level_) {
-      max_level_ = level;
-      entry_ = static_cast<std::uint32_t>(slot);
-    }
+    if (level > max_level()) entry_.store({static_cast<std::uint32_t>(slot), level});
   }
 }
 

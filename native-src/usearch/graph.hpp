@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "codes.hpp"
+#include "entry_point.hpp"
 #include "growing_block.hpp"
 #include "saved_file.hpp"
 #include "slot_calls.hpp"
@@ -50,8 +51,6 @@ class NodeLayout {
 // What a walk reads of usearch's nodes.
 class GraphView {
  public:
-  static constexpr bool kUntrusted = false;
-
   GraphView(const UpstreamGraph& graph, std::size_t slots, std::uint32_t entry, int max_level)
       : graph_(graph), layout_(graph.config().connectivity), slots_(slots), entry_(entry), max_level_(max_level) {}
 
@@ -59,9 +58,10 @@ class GraphView {
   std::size_t max_degree() const { return layout_.most_links(0); }
   std::uint32_t entry() const { return entry_; }
   int max_level() const { return max_level_; }
-  Links links(std::uint32_t slot) const { return links_of(base(slot)); }
+  Links links(std::uint32_t slot) const { return links_of(base(slot), layout_.most_links(0)); }
   Links links(std::uint32_t slot, int level) const {
-    return links_of(base(slot) + layout_.list(level) - layout_.list(0));
+    if (level > static_cast<int>(graph_.level_of(slot))) return {nullptr, 0};
+    return links_of(base(slot) + layout_.list(level) - layout_.list(0), layout_.most_links(level));
   }
   void prefetch_links(std::uint32_t slot) const {
     const char* list = base(slot);
@@ -71,9 +71,8 @@ class GraphView {
 
  private:
   const char* base(std::uint32_t slot) const { return graph_.at(slot).key.ptr() + NodeArena::kHeadBytes; }
-  static Links links_of(const char* at) {
-    const auto* list = reinterpret_cast<const std::uint32_t*>(at);
-    return {list + 1, list[0]};
+  static Links links_of(const char* at, std::size_t most) {
+    return {at + sizeof(std::uint32_t), std::min<std::size_t>(list_word(at), most)};
   }
 
   const UpstreamGraph& graph_;
@@ -124,8 +123,6 @@ class FileNodes {
 // What a walk reads of a mapped file whose nodes nobody has looked at.
 class MappedGraphView {
  public:
-  static constexpr bool kUntrusted = true;
-
   MappedGraphView(const FileNodes& nodes, std::uint32_t entry, int max_level)
       : nodes_(nodes), entry_(entry), max_level_(max_level) {}
 
@@ -176,12 +173,17 @@ class Unfinished {
 // Node = key = slot.
 class Graph {
  public:
+  // That link uses.
+  static constexpr unsigned kMostThreads = 256;
+
   Graph(std::size_t m, std::size_t ef_construction);
 
   std::int64_t capacity() const { return static_cast<std::int64_t>(capacity_); }
   std::int64_t linked() const { return static_cast<std::int64_t>(is_mapped() ? mapped_->count() : graph_.size()); }
+  // Slots below have a node and may be in lists: more than were linked() before linking began.
+  std::int64_t reachable() const { return reachable_.load(std::memory_order_acquire); }
   NodeLayout layout() const { return NodeLayout(graph_.config().connectivity); }
-  int max_level() const { return max_level_; }
+  int max_level() const { return entry_.load().level; }
   // The highest layer of a linked slot.
   int level(std::uint32_t slot) const {
     return is_mapped() ? mapped_->level(slot) : static_cast<int>(graph_.level_of(slot));
@@ -191,9 +193,14 @@ class Graph {
   // Calls `read` with what a walk reads.
   template <typename Read>
   auto with_view(Read&& read) const {
-    return is_mapped() ? read(MappedGraphView(*mapped_, entry_, max_level_)) : read(view());
+    if (!is_mapped()) return read(view());
+    const EntryPoint::Place entry = entry_.load();
+    return read(MappedGraphView(*mapped_, entry.slot, entry.level));
   }
-  GraphView view() const { return {graph_, capacity_, entry_, max_level_}; }
+  GraphView view() const {
+    const EntryPoint::Place entry = entry_.load();
+    return {graph_, capacity_, entry.slot, entry.level};
+  }
   const UpstreamGraph& upstream() const { return graph_; }
 
   // Takes over the graph of a file into an empty one, by usearch's own reader; its links have been checked. After a
@@ -205,8 +212,11 @@ class Graph {
 
   // Strong guarantee.
   void reserve(std::size_t capacity);
+  // For so many threads reserve makes room that link would make otherwise, and not beside walks.
+  void expect_threads(unsigned threads) { expected_threads_ = std::clamp(threads, 1u, kMostThreads); }
 
-  // Links the slots from linked() on, ranked by rows or by codes. `linked` counts them, also when this throws.
+  // Links the slots from linked() on, beside walks, ranked by rows or by codes. `linked` counts them, also when this
+  // throws.
   void link(const RowSpace& rows, std::int64_t count, unsigned threads, const std::int32_t* yield,
             std::int64_t slice_nanos, std::int64_t& linked);
   void link(const Codes& codes, std::int64_t count, unsigned threads, const std::int32_t* yield,
@@ -229,12 +239,13 @@ class Graph {
   std::size_t ef_construction_;
   std::size_t capacity_ = 0;
   std::size_t upstream_capacity_ = 0;
+  std::size_t expected_threads_ = 1;
   // By context: whether it has the memory without which an insertion would go wrong.
   std::vector<char> contexts_;
   std::mutex numbering_;
   Unfinished unfinished_;
-  std::uint32_t entry_ = 0;
-  int max_level_ = -1;
+  EntryPoint entry_;
+  std::atomic<std::int64_t> reachable_{0};
   MemoryCount count_;
   NodeArena nodes_;
   UpstreamGraph graph_;  // empty when mapped_ is there

@@ -6,6 +6,7 @@
 #include <new>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <usearch/index_plugins.hpp>
 
@@ -174,14 +175,15 @@ class GraphSaver final : public FileSaver {
   }
 
   // Without links to slots that are not in the file; what is unused is 0.
-  void write_list(Writer& to, const Links& links, int level) const {
-    std::uint32_t kept = 0;
-    for (std::size_t i = 0; i < links.count; ++i) kept += links[i] < kind_.count ? 1 : 0;
-    to.put(kept);
+  void write_list(Writer& to, const Links& links, int level) {
+    kept_.clear();
     for (std::size_t i = 0; i < links.count; ++i) {
-      if (links[i] < kind_.count) to.put(links[i]);
+      const std::uint32_t slot = links[i];
+      if (slot < kind_.count) kept_.push_back(slot);
     }
-    to.zeros((kind_.layout.most_links(level) - kept) * sizeof(std::uint32_t));
+    to.put(static_cast<std::uint32_t>(kept_.size()));
+    for (const std::uint32_t slot : kept_) to.put(slot);
+    to.zeros((kind_.layout.most_links(level) - kept_.size()) * sizeof(std::uint32_t));
   }
 
   const Graph& graph_;
@@ -189,6 +191,7 @@ class GraphSaver final : public FileSaver {
   const FileKind kind_;
   int max_level_ = -1;
   std::uint64_t entry_ = 0;
+  std::vector<std::uint32_t> kept_;
   bool shape_done_ = false;
   bool heads_done_ = false;
   // Slots that are written: their rows, levels, nodes.
@@ -299,15 +302,15 @@ void Graph::load(const GraphFile& file) {
   contexts_.assign(1, 0);
   upstream_capacity_ = count;
   capacity_ = count;
-  entry_ = file.entry;
-  max_level_ = file.max_level;
+  entry_.store({file.entry, file.max_level});
+  reachable_.store(static_cast<std::int64_t>(capacity_), std::memory_order_release);
 }
 
 void Graph::map(GraphFile&& file) {
   mapped_ = std::move(file.nodes);
   capacity_ = mapped_->count();
-  entry_ = file.entry;
-  max_level_ = file.max_level;
+  entry_.store({file.entry, file.max_level});
+  reachable_.store(static_cast<std::int64_t>(capacity_), std::memory_order_release);
 }
 
 std::unique_ptr<FileSaver> save_graph(const Graph& graph, const Matrix& matrix, const FileKind& kind) {

@@ -118,6 +118,8 @@ const char* Graph::insert(const Metric& metric, const Prefetch& prefetch, unsign
   std::unique_lock<std::mutex> numbering(numbering_);
   const auto slot = static_cast<std::uint32_t>(graph_.size());
   const auto made = [&](auto&&) {
+    publish_slot();
+    reachable_.store(static_cast<std::int64_t>(slot) + 1, std::memory_order_release);
     if (beside_others && graph_.level_of(slot) > 0) unfinished_.begin(worker, slot);
     numbering.unlock();
   };
@@ -131,7 +133,7 @@ void Graph::link_ranked(const Vectors& vectors, std::int64_t count, unsigned thr
                         std::int64_t slice_nanos, std::int64_t& linked) {
   // A thread must be worth its start, and costs a context and, in usearch's table of locks, 16 KiB at m = 16.
   constexpr std::int64_t slots_per_thread = 16;
-  constexpr unsigned most_threads = 256;
+  constexpr unsigned most_threads = Graph::kMostThreads;
   linked = 0;
   if (count <= 0) return;
   const std::int64_t first = this->linked();

@@ -7,10 +7,11 @@
  * version (slot_count, dead_pages) and a filter.
  *
  * Concurrency. Any number of search, exact, exact_slots, row and stats calls may run together; none waits for another.
- * reserve and link need exclusive access. prepare, stage and stage_from are a writer's: they may run beside searches
- * (they touch nothing that a search reads) but not beside another of them, reserve or link. The source of a stage_from
- * is only read, as by a search. The engine's locks provide all this. No call uses more threads than it is given, and
- * none outlives its call.
+ * reserve needs exclusive access, and so does link with more threads than expect_threads said. prepare, stage, stage_from
+ * and link are a writer's: they may run beside searches, but not beside another of them or reserve. Rows that are being
+ * linked are in no answer, since slot_count is that of a version from before. The source of a stage_from is only read, as
+ * by a search. The engine's locks provide all this. No call uses more threads than it is given, and none outlives its
+ * call.
  *
  * Common arguments
  *   slot_count   slots >= slot_count are invisible to this call
@@ -74,6 +75,9 @@ void panvec_usearch_free(panvec_usearch *index);
  * capacity 0 .. 2^31 - 1. On failure of either the index is as before. */
 int32_t panvec_usearch_prepare(panvec_usearch *index, int64_t capacity, char *error, int32_t error_capacity);
 int32_t panvec_usearch_reserve(panvec_usearch *index, int64_t capacity, char *error, int32_t error_capacity);
+
+/* Says how many threads link will be given, 1 by default: the next reserve makes room for them. */
+void panvec_usearch_expect_threads(panvec_usearch *index, int32_t threads);
 
 /* Writes `count` rows (count * dim floats) at slots first_slot ...; first_slot must be >= the number of linked slots
  * and first_slot + count <= capacity. PANVEC_INVALID_VECTOR sets *bad_row (0-based in `rows`) and *bad_component (-1:

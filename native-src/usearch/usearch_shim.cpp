@@ -227,6 +227,10 @@ std::int32_t panvec_usearch_reserve(panvec_usearch* index, std::int64_t capacity
   });
 }
 
+void panvec_usearch_expect_threads(panvec_usearch* index, std::int32_t threads) {
+  index->graph.expect_threads(static_cast<unsigned>(std::max(threads, 1)));
+}
+
 std::int32_t panvec_usearch_stage(panvec_usearch* index, std::int64_t first_slot, const float* rows, std::int64_t count,
                                   std::int64_t* bad_row, std::int32_t* bad_component, char* error,
                                   std::int32_t error_capacity) {
@@ -303,23 +307,17 @@ std::int32_t panvec_usearch_search(const panvec_usearch* index, std::int64_t slo
     StopWatch watch(limit, space.rows.dim);
     const SlotVersion version{slot_count, {dead_pages, filter}};
     const std::int64_t considered = index->codes ? wanted * refine_factor : wanted;
-    const auto width =
-        static_cast<std::size_t>(std::min(std::max<std::int64_t>(ef_search, considered), graph.linked()));
     const Candidate* best = nullptr;
-    std::size_t found = 0;
-    if (index->codes) {
+    const std::size_t found = graph.with_view([&](const auto& view) {
+      const std::int64_t reachable = graph.reachable();
+      const auto width =
+          static_cast<std::size_t>(std::min(std::max<std::int64_t>(ef_search, considered), reachable));
+      if (!index->codes) return walk_rows(view, space, checked, version, reachable, width, scratch, watch, best);
       // Floats are as good as any memory, and report will not need them before the walk is over.
       auto* code = reinterpret_cast<char*>(scratch.row(index->codes->code_bytes() / sizeof(float) + 1));
       index->codes->encode(checked, code);
-      const CodeRows codes(*index->codes, code);
-      found = graph.with_view([&](const auto& view) {
-        return walk_graph(view, codes, version, graph.linked(), width, scratch, watch, best);
-      });
-    } else {
-      found = graph.with_view([&](const auto& view) {
-        return walk_rows(view, space, checked, version, graph.linked(), width, scratch, watch, best);
-      });
-    }
+      return walk_graph(view, CodeRows(*index->codes, code), version, reachable, width, scratch, watch, best);
+    });
     *count = static_cast<std::int32_t>(report(space, checked, id_pages, best, found,
                                               static_cast<std::size_t>(considered), static_cast<std::size_t>(wanted),
                                               scratch, watch, ids, distances));

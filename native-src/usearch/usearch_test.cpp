@@ -926,6 +926,7 @@ void searches_run_beside_linking() {
   const std::vector<float> rows = gaussian(total, dim, random);
   panvec_usearch* index = nullptr;
   ok(panvec_usearch_create(PANVEC_L2, dim, PANVEC_USEARCH_F32, 8, 60, 1, &index, error_text, sizeof error_text));
+  panvec_usearch_expect_threads(index, 2);
   std::vector<std::int64_t> ids(kSlotsPerPage);
   std::iota(ids.begin(), ids.end(), 0);
   const std::int64_t* id_page = ids.data();
@@ -983,12 +984,8 @@ void searches_run_beside_linking() {
                                                 &component, nullptr, 0));
     for (std::int64_t done = 0; done < batch;) {
       std::int64_t linked = 0;
-      {
-        const std::lock_guard<std::mutex> turn(turnstile);
-        const std::unique_lock<std::shared_mutex> alone(graph_lock);
-        CHECK_EQUAL(PANVEC_OK, panvec_usearch_link(index, first + done, batch - done, 2, &waiting, 200000, &linked,
-                                                   nullptr, 0));
-      }
+      CHECK_EQUAL(PANVEC_OK, panvec_usearch_link(index, first + done, batch - done, 2, &waiting, 200000, &linked, nullptr,
+                                                 0));
       done += linked;
       std::this_thread::yield();
     }

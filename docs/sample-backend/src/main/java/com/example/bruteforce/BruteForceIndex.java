@@ -5,7 +5,7 @@ import io.github.panvec.spi.Vectors;
 import java.lang.foreign.*;
 import java.util.*;
 import java.util.concurrent.Semaphore;
-import java.util.function.Supplier;
+import java.util.function.*;
 
 /** Reads take one permit, writes and close all of them: each search sees one state. */
 final class BruteForceIndex implements VectorIndex {
@@ -51,7 +51,6 @@ final class BruteForceIndex implements VectorIndex {
   public void close() {
     permits.acquireUninterruptibly(ALL);
     closed = true;
-    rows.clear();
     permits.release(ALL);
   }
 
@@ -62,11 +61,8 @@ final class BruteForceIndex implements VectorIndex {
 
   @Override
   public List<Optional<float[]>> getAll(long... ids) {
-    return locked(1, () -> Arrays.stream(ids).mapToObj(rows::get).map(this::copy).toList());
-  }
-
-  private Optional<float[]> copy(float[] row) {
-    return Optional.ofNullable(row).map(float[]::clone);
+    LongFunction<Optional<float[]>> row = id -> Optional.ofNullable(rows.get(id)).map(float[]::clone);
+    return locked(1, () -> Arrays.stream(ids).mapToObj(row).toList());
   }
 
   @Override
@@ -158,7 +154,6 @@ final class BruteForceIndex implements VectorIndex {
     }
   }
 
-  /** Keeps the nearest k in the buffer, sorted by (distance, id). */
   private void scan(SearchRequest request, int q, SearchBuffer buffer) {
     request.limits().check("the search");
     float[] vector = read("query", request.query(), q, query.get());
@@ -172,11 +167,10 @@ final class BruteForceIndex implements VectorIndex {
   }
 
   private float distance(float[] a, float[] b) {
-    double sum = sum(a, b, 0, 1);
     return switch (spec.metric()) {
-      case L2 -> (float) Math.sqrt(sum);
-      case COSINE -> (float) Math.min(2, Math.max(0, 1 - sum));
-      case DOT -> (float) -sum + 0.0f;
+      case L2 -> (float) Math.sqrt(sum(a, b, 0, 1));
+      case COSINE -> (float) Math.min(2, Math.max(0, 1 - sum(a, b, 0, 1)));
+      case DOT -> (float) -sum(a, b, 0, 1) + 0.0f;
     };
   }
 

@@ -59,6 +59,10 @@ final class Generation {
   private final Workers workers;
   private final Arena arena = Arena.ofShared();
   private final GraphLock graph = new GraphLock(arena);
+
+  /** Shared by who copies lists as they are, exclusive for linking beside searches. */
+  private final GraphLock lists = new GraphLock(arena);
+
   private final SlotIds ids = new SlotIds(arena);
   private final IdMap map = new IdMap(ids);
 
@@ -184,6 +188,7 @@ final class Generation {
    */
   Map<SlotIndex.SavedFile, SlotIndex.Saver> savers(long slotCount) {
     Map<SlotIndex.SavedFile, SlotIndex.Saver> savers = new EnumMap<>(SlotIndex.SavedFile.class);
+    lists.lockShared();
     graph.lockShared();
     try {
       for (SlotIndex.SavedFile file : slots.savedFiles()) {
@@ -195,16 +200,19 @@ final class Generation {
       throw failure;
     } finally {
       graph.unlockShared();
+      lists.unlockShared();
     }
   }
 
   /** See {@link SlotIndex.Saver#next}. */
   long next(SlotIndex.Saver saver, MemorySegment room) {
+    lists.lockShared();
     graph.lockShared();
     try {
       return saver.next(room);
     } finally {
       graph.unlockShared();
+      lists.unlockShared();
     }
   }
 
@@ -486,7 +494,7 @@ final class Generation {
   private void link(long count, int threads, WriteOptions options) {
     Limits limits = options.limits();
     boolean watched = options.listener() != null || !limits.isNone();
-    MemorySegment yield = watched ? ALWAYS : graph.readersWaiting();
+    MemorySegment yield = watched ? ALWAYS : linking().readersWaiting();
     long sliceNanos = watched ? WATCHED_SLICE_NANOS : SLICE_NANOS;
     long first = nextSlot;
     long end = nextSlot + count;
@@ -502,14 +510,20 @@ final class Generation {
   }
 
   private SlotIndex.Linked linkSlice(long end, int threads, MemorySegment yield, long nanos) {
+    GraphLock lock = linking();
     int helpers = workers.take(threads - 1);
-    graph.lockExclusive();
+    lock.lockExclusive();
     try {
       return slots.link(nextSlot, end - nextSlot, 1 + helpers, yield, nanos);
     } finally {
-      graph.unlockExclusive();
+      lock.unlockExclusive();
       workers.giveBack(helpers);
     }
+  }
+
+  /** What linking holds alone. */
+  private GraphLock linking() {
+    return slots.linksBesideSearches() ? lists : graph;
   }
 
   private void encode(long end, int threads, Limits limits) {

@@ -47,7 +47,8 @@ import org.jspecify.annotations.Nullable;
  * close, and the moment in which a compaction puts its {@link Generation} in the place of the old
  * one. A search holds a {@link Version} from start to end, and the {@link GraphLock} of its
  * generation shared while it is in native code; exact scans let go of it between slices. Writers
- * hold it exclusively while they link, in slices of a millisecond when somebody waits.
+ * hold it exclusively to grow, and while they link where searches cannot go on beside it, in slices
+ * of a millisecond when somebody waits.
  */
 public final class ManagedIndex implements VectorIndex {
   /**

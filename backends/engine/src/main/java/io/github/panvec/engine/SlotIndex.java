@@ -111,9 +111,17 @@ public interface SlotIndex extends AutoCloseable {
   }
 
   /**
+   * Whether {@link #link} may run beside shared calls, so that no search waits for it; else it is
+   * exclusive.
+   */
+  default boolean linksBesideSearches() {
+    return false;
+  }
+
+  /**
    * Links staged slots into the structure, those of the {@link #backlog} of a trained index first.
-   * Exclusive. May return early, after {@code sliceNanos}, once the int32 in {@code yield} is not
-   * zero.
+   * Exclusive, or a writer's: {@link #linksBesideSearches}. May return early, after {@code
+   * sliceNanos}, once the int32 in {@code yield} is not zero.
    */
   Linked link(long firstSlot, long count, int threads, MemorySegment yield, long sliceNanos);
 

@@ -31,11 +31,13 @@ public final class Turns {
   }
 
   /**
-   * Waits for a permit; give it back with {@link #release}. Interrupts are left for later.
+   * Waits for a permit; give it back with {@link #release}. Interrupts are left for later. A call
+   * whose limits are over gets none, also where one is free.
    *
    * @param what the call, for the message of what a limit throws
    */
   public void acquire(Limits limits, String what) {
+    limits.check(what);
     Waiter waiter;
     synchronized (this) {
       if (free > 0) {

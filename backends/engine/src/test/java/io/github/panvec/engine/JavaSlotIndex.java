@@ -11,6 +11,7 @@ import io.github.panvec.spi.HitSegments;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -54,6 +55,9 @@ final class JavaSlotIndex implements SlotIndex {
 
   /** The rows are dropped by the end of so many slices; 0: never. */
   int rowsDroppedAfter;
+
+  /** The limits of walks. */
+  final List<Limits> walkLimits = Collections.synchronizedList(new ArrayList<>());
 
   /** The threads that searched. */
   final Set<Thread> searchers = ConcurrentHashMap.newKeySet();
@@ -213,6 +217,7 @@ final class JavaSlotIndex implements SlotIndex {
       int k,
       SearchRequest request,
       HitSegments hits) {
+    walkLimits.add(request.limits());
     if (backlog > 0) {
       return 0;
     }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.panvec.Cancellation;
 import io.github.panvec.Capabilities;
+import io.github.panvec.IdFilter;
 import io.github.panvec.IndexSpec;
 import io.github.panvec.InvalidVectorException;
 import io.github.panvec.Metric;
@@ -16,6 +17,7 @@ import io.github.panvec.VectorIndexException;
 import io.github.panvec.WriteOptions;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
@@ -149,6 +151,21 @@ class ManagedIndexTest {
     slots.walkFinds = 4;
     assertThat(index.search(new float[1], 10).count()).isEqualTo(10);
     assertThat(index.stats().details()).containsEntry("completedWalks", 1L);
+  }
+
+  @Test
+  void everyWalkHasTheLimitsOfItsRequest() {
+    index.addAll(LongStream.range(0, 200).toArray(), new float[200]);
+    SearchRequest request =
+        SearchRequest.of(new float[1], 2)
+            .cancelledBy(new Cancellation())
+            .deadline(Instant.now().plusSeconds(3600));
+    index.search(request);
+    index.search(request, SearchBuffer.allocate(1, 2));
+    index.search(request.filter(IdFilter.range(0, 150)));
+    assertThat(slots.walkLimits).hasSize(3);
+    index.searchAll(request.query(MemorySegment.ofArray(new float[5])));
+    assertThat(slots.walkLimits).hasSize(8).containsOnly(request.limits());
   }
 
   @Test

@@ -1,6 +1,7 @@
 package io.github.panvec.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.panvec.DeadlineExceededException;
 import io.github.panvec.Limits;
@@ -65,5 +66,14 @@ class TurnsTest {
     assertThat(order).isSorted().hasSize(13);
     assertThat(turns.tryAcquire()).isTrue();
     assertThat(turns.tryAcquire()).isFalse();
+  }
+
+  @Test
+  void aCallWhoseTimeIsOverGetsNoneEvenWhereOneIsFree() {
+    Turns turns = new Turns(1);
+    Limits past = WriteOptions.defaults().deadline(Instant.now().minusSeconds(1)).limits();
+    assertThatThrownBy(() -> turns.acquire(past, "test"))
+        .isInstanceOf(DeadlineExceededException.class);
+    assertThat(turns.tryAcquire()).isTrue();
   }
 }

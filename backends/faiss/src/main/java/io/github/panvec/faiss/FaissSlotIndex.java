@@ -353,6 +353,11 @@ final class FaissSlotIndex extends NativeSlotIndex {
   }
 
   @Override
+  public boolean linksBesideSearches() {
+    return parameters.type() == FaissType.HNSW;
+  }
+
+  @Override
   public double searchCost(long candidates, long slotCount, int k, SearchRequest request) {
     FaissType type = parameters.type();
     boolean filtered = request.idFilter() != null;

@@ -22,6 +22,8 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
@@ -34,6 +36,10 @@ import org.junit.jupiter.params.provider.EnumSource;
 class FaissSlotIndexTest {
   private static final int DIMENSION = 16;
   private static final int ROWS = 600;
+  private static final int MANY_ROWS = 20_000;
+
+  /** Of walks, one of which is met in the middle. */
+  private static final int MOST_WALKS = 20;
 
   private final Arena arena = Arena.ofShared();
   private final List<SlotIndex> made = new ArrayList<>();
@@ -99,7 +105,7 @@ class FaissSlotIndexTest {
   /** Slot i has id i; none is dead. */
   private SlotView view(long slotCount) {
     MemorySegment ids = arena.allocate(ValueLayout.JAVA_LONG, 32_768);
-    for (int i = 0; i < ROWS; i++) {
+    for (int i = 0; i < slotCount; i++) {
       ids.setAtIndex(ValueLayout.JAVA_LONG, i, i);
     }
     MemorySegment pages = arena.allocateFrom(ValueLayout.ADDRESS, ids);
@@ -122,7 +128,11 @@ class FaissSlotIndexTest {
   }
 
   private List<Long> search(SlotIndex index, SearchRequest request) {
-    int count = index.search(view(ROWS), MemorySegment.NULL, query, 10, request, hits);
+    return search(index, ROWS, request);
+  }
+
+  private List<Long> search(SlotIndex index, int slots, SearchRequest request) {
+    int count = index.search(view(slots), MemorySegment.NULL, query, 10, request, hits);
     return LongStream.range(0, count)
         .mapToObj(i -> hits.ids().getAtIndex(ValueLayout.JAVA_LONG, i))
         .toList();
@@ -188,6 +198,77 @@ class FaissSlotIndexTest {
     assertThat(found).hasSize(10);
     assertThat(search(index, patient())).isEqualTo(found);
     assertThat(search(index, request())).isEqualTo(found);
+  }
+
+  /** One call of native code, which nothing but the native code can end before it is done. */
+  @Test
+  void aWalkThatIsUnderWayStopsAsItsRequestSays() throws Exception {
+    SlotIndex index =
+        new FaissSlotIndex(
+            Metric.L2,
+            DIMENSION,
+            new FaissParameters(
+                FaissType.HNSW, DIMENSION, 4, 8, 50, 8, 8, 0, 500, 4, 4, 4, true, 100));
+    made.add(index);
+    index.prepare(MANY_ROWS);
+    index.reserve(MANY_ROWS);
+    index.stage(0, gaussian(MANY_ROWS, 3), MANY_ROWS, 0);
+    index.link(0, MANY_ROWS, 2, MemorySegment.NULL, 0);
+    // All rows are candidates, and each of them is put in its place among the others: that takes
+    // many times what a thread waits for its turn on a busy machine.
+    SearchRequest walk = request().efSearch(MANY_ROWS);
+    long nanos = Long.MAX_VALUE;
+    List<Long> found = List.of();
+    for (int i = 0; i < 3; i++) {
+      long began = System.nanoTime();
+      found = search(index, MANY_ROWS, walk);
+      nanos = Math.min(nanos, System.nanoTime() - began);
+    }
+    assertThat(found).hasSize(10);
+    long soon = nanos / 4;
+    int late = 0;
+    while (!isStopped(index, walk.deadline(Instant.now().plusNanos(soon)))) {
+      assertThat(++late).as("walks that went on past their deadline").isLessThan(MOST_WALKS);
+    }
+    int deaf = 0;
+    while (!isCancelledOnItsWay(index, walk, soon)) {
+      assertThat(++deaf).as("walks that were not cancelled").isLessThan(MOST_WALKS);
+    }
+    assertThat(search(index, MANY_ROWS, walk)).isEqualTo(found);
+  }
+
+  private boolean isCancelledOnItsWay(SlotIndex index, SearchRequest walk, long nanos)
+      throws InterruptedException {
+    Cancellation cancellation = new Cancellation();
+    CountDownLatch ready = new CountDownLatch(1);
+    CountDownLatch begun = new CountDownLatch(1);
+    Thread cancelling =
+        new Thread(
+            () -> {
+              ready.countDown();
+              try {
+                begun.await(); // by the thread that walks
+                LockSupport.parkNanos(nanos);
+              } catch (InterruptedException stopped) {
+                Thread.currentThread().interrupt();
+              }
+              cancellation.cancel();
+            });
+    cancelling.start();
+    ready.await();
+    begun.countDown();
+    boolean stopped = isStopped(index, walk.cancelledBy(cancellation));
+    cancelling.join();
+    return stopped;
+  }
+
+  private boolean isStopped(SlotIndex index, SearchRequest walk) {
+    try {
+      search(index, MANY_ROWS, walk);
+      return false;
+    } catch (CancelledException | DeadlineExceededException expected) {
+      return true;
+    }
   }
 
   @Test

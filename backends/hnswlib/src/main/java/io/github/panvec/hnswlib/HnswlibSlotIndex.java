@@ -215,6 +215,11 @@ final class HnswlibSlotIndex extends NativeSlotIndex {
   }
 
   @Override
+  public boolean linksBesideSearches() {
+    return true;
+  }
+
+  @Override
   public double searchCost(long candidates, long slotCount, int k, SearchRequest request) {
     boolean filtered = request.idFilter() != null;
     int kept = Math.max(request.efSearchOr(efSearch), k);

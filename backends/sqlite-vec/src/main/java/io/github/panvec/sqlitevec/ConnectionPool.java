@@ -4,6 +4,7 @@ import io.github.panvec.Limits;
 import io.github.panvec.engine.Turns;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -243,7 +244,10 @@ final class ConnectionPool implements AutoCloseable {
     }
   }
 
-  /** Shows every connection that nobody uses now, without waiting for the others. */
+  /**
+   * Shows every connection that nobody uses now, without waiting for the others. One at a time, so
+   * that whoever comes meanwhile gets one of the rest, or waits for that one.
+   */
   void forEachIdle(Consumer<SqliteVecConnection> visitor) {
     if (writer != null && writerTurn.tryAcquire()) {
       try {
@@ -254,18 +258,40 @@ final class ConnectionPool implements AutoCloseable {
         writerTurn.release();
       }
     }
-    if (newReader == null || !readerTurns.tryAcquire()) {
+    if (newReader == null) {
       return;
     }
-    try {
-      synchronized (this) {
-        if (!closed) {
-          idle.forEach(visitor);
-        }
+    for (SqliteVecConnection reader : idleReaders()) {
+      if (!readerTurns.tryAcquire()) {
+        return;
       }
-    } finally {
-      readerTurns.release();
+      try {
+        // Not shown inside: nobody would get or give back a reader meanwhile.
+        if (takeIdle(reader)) {
+          try {
+            visitor.accept(reader);
+          } finally {
+            putBack(reader);
+          }
+        }
+      } finally {
+        readerTurns.release();
+      }
     }
+  }
+
+  private synchronized List<SqliteVecConnection> idleReaders() {
+    return List.copyOf(idle);
+  }
+
+  /** Whether it is still idle. */
+  private synchronized boolean takeIdle(SqliteVecConnection reader) {
+    return idle.remove(reader);
+  }
+
+  /** Behind those that were used: after all have been shown, the order is as before. */
+  private synchronized void putBack(SqliteVecConnection reader) {
+    idle.addLast(reader);
   }
 
   /** How many readers are open; 0 in memory. */

@@ -225,7 +225,10 @@ final class SqliteVecConnection implements AutoCloseable {
     }
   }
 
-  /** Makes one transaction of several writes: when {@code writes} throws, nothing of them stays. */
+  /**
+   * Makes one transaction of several writes: when {@code writes} throws, nothing of them stays.
+   * What is committed stays, whatever {@code limits} say meanwhile: they only end what follows.
+   */
   void inTransaction(Limits limits, String what, Runnable writes) {
     check(
         PanvecSqlitevec.panvec_sqlitevec_begin(
@@ -235,7 +238,9 @@ final class SqliteVecConnection implements AutoCloseable {
     boolean committed = false;
     try {
       writes.run();
-      check(PanvecSqlitevec.panvec_sqlitevec_commit(handle, error, HitSegments.ERROR_BYTES));
+      check(
+          PanvecSqlitevec.panvec_sqlitevec_commit(
+              handle, limits.flag(), limits.nanosLeft(), error, HitSegments.ERROR_BYTES));
       committed = true;
     } finally {
       if (!committed) {
@@ -428,22 +433,32 @@ final class SqliteVecConnection implements AutoCloseable {
     return number.get(ValueLayout.JAVA_LONG, 0);
   }
 
+  /** Reads the ids of all rows, to count those that were removed. */
   Usage usage() {
-    MemorySegment at = numbers;
+    measure(numbers.asSlice(3 * Long.BYTES));
+    return new Usage(
+        numbers.getAtIndex(ValueLayout.JAVA_LONG, 0),
+        numbers.getAtIndex(ValueLayout.JAVA_LONG, 1),
+        numbers.getAtIndex(ValueLayout.JAVA_LONG, 2),
+        numbers.getAtIndex(ValueLayout.JAVA_LONG, 3));
+  }
+
+  /** {@link Usage#cacheBytes} alone, which is quick. */
+  long cacheBytes() {
+    measure(MemorySegment.NULL);
+    return numbers.getAtIndex(ValueLayout.JAVA_LONG, 2);
+  }
+
+  private void measure(MemorySegment deadRows) {
     check(
         PanvecSqlitevec.panvec_sqlitevec_usage(
             handle,
-            at,
-            at.asSlice(8),
-            at.asSlice(16),
-            at.asSlice(24),
+            numbers,
+            numbers.asSlice(Long.BYTES),
+            numbers.asSlice(2 * Long.BYTES),
+            deadRows,
             error,
             HitSegments.ERROR_BYTES));
-    return new Usage(
-        at.getAtIndex(ValueLayout.JAVA_LONG, 0),
-        at.getAtIndex(ValueLayout.JAVA_LONG, 1),
-        at.getAtIndex(ValueLayout.JAVA_LONG, 2),
-        at.getAtIndex(ValueLayout.JAVA_LONG, 3));
   }
 
   /** The ids of all rows, ascending. Between {@link #beginRead} and {@link #endRead} only. */

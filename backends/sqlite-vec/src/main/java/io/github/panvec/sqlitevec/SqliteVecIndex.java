@@ -637,7 +637,7 @@ final class SqliteVecIndex implements VectorIndex {
       connections.releaseReader(reader);
     }
     AtomicLong caches = new AtomicLong();
-    connections.forEachIdle(idle -> caches.addAndGet(idle.usage().cacheBytes()));
+    connections.forEachIdle(idle -> caches.addAndGet(idle.cacheBytes()));
     Map<String, Object> details = new LinkedHashMap<>();
     details.put("sqliteVersion", SqliteVecLibrary.sqliteVersion());
     details.put("databaseBytes", usage.databaseBytes());

@@ -18,6 +18,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -29,6 +30,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class SqliteVecConcurrencyTest {
   private static final int THREADS = 16;
   private static final int DIMENSION = 16;
+
+  /** How long to wait for what never takes long. */
+  private static final int PATIENCE_SECONDS = 30;
 
   @TempDir Path directory;
   private final Random random = Rows.random("SqliteVecConcurrencyTest");
@@ -172,6 +176,45 @@ class SqliteVecConcurrencyTest {
         search.get();
       }
       assertThat((Integer) index.stats().details().get("openReaders")).isBetween(1, 2);
+    }
+  }
+
+  @Test
+  void readersComeAndGoWhileAnIdleOneIsShown() throws Exception {
+    String file = directory.resolve("shown.db").toString();
+    SqliteVecConnection writer =
+        SqliteVecConnection.openWriter(Rows.spec(Metric.L2, DIMENSION), file, 1000);
+    try (ExecutorService other = Executors.newSingleThreadExecutor();
+        ConnectionPool pool =
+            ConnectionPool.overFile(
+                writer,
+                () -> SqliteVecConnection.openReader(Rows.spec(Metric.L2, DIMENSION), file, 1000),
+                3)) {
+      SqliteVecConnection first = pool.acquireReader(Limits.NONE, "reading");
+      SqliteVecConnection second = pool.acquireReader(Limits.NONE, "reading");
+      pool.releaseReader(first);
+      pool.releaseReader(second);
+      List<SqliteVecConnection> shown = new ArrayList<>();
+      pool.forEachIdle(
+          idle -> {
+            shown.add(idle);
+            assertThat(idle.cacheBytes()).isPositive();
+            Future<SqliteVecConnection> passing =
+                other.submit(
+                    () -> {
+                      SqliteVecConnection reader = pool.acquireReader(Limits.NONE, "reading");
+                      assertThat(reader.size()).isZero();
+                      pool.releaseReader(reader);
+                      return reader;
+                    });
+            try {
+              assertThat(passing.get(PATIENCE_SECONDS, TimeUnit.SECONDS)).isNotSameAs(idle);
+            } catch (Exception failed) {
+              throw new AssertionError("nobody gets a reader while one is shown", failed);
+            }
+          });
+      assertThat(shown).containsExactlyInAnyOrder(writer, first, second);
+      assertThat(pool.openReaders()).isEqualTo(2);
     }
   }
 

@@ -7,6 +7,7 @@ import io.github.panvec.Cancellation;
 import io.github.panvec.CancelledException;
 import io.github.panvec.DeadlineExceededException;
 import io.github.panvec.IdFilter;
+import io.github.panvec.IndexSpec;
 import io.github.panvec.Limits;
 import io.github.panvec.Metric;
 import io.github.panvec.Panvec;
@@ -24,7 +25,9 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -242,6 +245,55 @@ class SqliteVecTimeTest {
           });
       index.add(1, query());
       assertThat(index.size()).isEqualTo(1);
+    }
+  }
+
+  /** What waits for the readers of a long log is over when the write's limits say so. */
+  @Test
+  void aCommitStandsWhenItIsCancelledAndThenWaitsForNobody() {
+    int dimension = 4000; // a row is a page
+    int slice = 205;
+    // What a commit to a log of 4000 pages waits at the least for somebody who reads on.
+    long patience = 500_000_000;
+    String file = directory.resolve("log.db").toString();
+    IndexSpec spec = Rows.spec(Metric.DOT, dimension);
+    MemorySegment vectors = MemorySegment.ofArray(new float[slice * dimension]);
+    try (SqliteVecConnection writer = SqliteVecConnection.openWriter(spec, file, 1000);
+        SqliteVecConnection reader = SqliteVecConnection.openReader(spec, file, 1000)) {
+      reader.beginRead();
+      assertThat(reader.size()).isZero();
+      AtomicLong rows = new AtomicLong();
+      long took = patience;
+      // A slow disk takes its time too; without the limits, no commit is quicker.
+      for (int round = 0; took >= patience; round++) {
+        assertThat(round).as("commits that seem to have waited").isLessThan(10);
+        int slices = round == 0 ? 20 : 5;
+        Cancellation cancellation = new Cancellation();
+        AtomicLong began = new AtomicLong();
+        writer.inTransaction(
+            WriteOptions.defaults().cancelledBy(cancellation).limits(),
+            "writing",
+            () -> {
+              for (int i = 0; i < slices; i++) {
+                long first = rows.getAndAdd(slice);
+                long[] ids = LongStream.range(first, first + slice).toArray();
+                writer.addAll(
+                    MemorySegment.ofArray(ids),
+                    vectors,
+                    slice,
+                    false,
+                    Limits.NONE,
+                    null,
+                    "writing");
+              }
+              cancellation.cancel();
+              began.set(System.nanoTime());
+            });
+        took = System.nanoTime() - began.get();
+        assertThat(writer.size()).isEqualTo(rows.get());
+      }
+      reader.endRead();
+      assertThat(reader.size()).isEqualTo(rows.get());
     }
   }
 }

@@ -152,7 +152,8 @@ public final class UsearchBackend implements VectorBackend {
                 integer(spec, "efConstruction"),
                 integer(spec, "efSearch"),
                 Math.toIntExact((Long) refineFactor),
-                keepsVectors(spec)),
+                keepsVectors(spec),
+                integer(spec, "threads")),
         integer(spec, "threads"),
         integer(spec, ManagedIndex.COMPACT_AT.name()));
   }

@@ -5,6 +5,7 @@ import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_cod
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_create;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_exact;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_exact_slots;
+import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_expect_threads;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_link;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_max_level;
 import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_max_row_norm;
@@ -42,6 +43,7 @@ final class UsearchSlotIndex extends NativeSlotIndex {
   /**
    * @param efSearch for requests that have none
    * @param refineFactor for requests that have none
+   * @param threads the most that {@link #link} will be given
    */
   UsearchSlotIndex(
       Metric metric,
@@ -51,7 +53,8 @@ final class UsearchSlotIndex extends NativeSlotIndex {
       int efConstruction,
       int efSearch,
       int refineFactor,
-      boolean keepVectors) {
+      boolean keepVectors,
+      int threads) {
     super(
         dimension,
         (handle, error, capacity) ->
@@ -70,6 +73,7 @@ final class UsearchSlotIndex extends NativeSlotIndex {
     this.quantization = quantization;
     this.efSearch = efSearch;
     this.refineFactor = refineFactor;
+    panvec_usearch_expect_threads(handle(), threads);
     // What the graph file holds is what the graph ranks: the codes, where there are any.
     boolean hasRowsBeside = keepVectors && quantization != 0;
     this.savedFiles =
@@ -248,6 +252,11 @@ final class UsearchSlotIndex extends NativeSlotIndex {
   @Override
   public double maxRowNorm() {
     return panvec_usearch_max_row_norm(handle());
+  }
+
+  @Override
+  public boolean linksBesideSearches() {
+    return true;
   }
 
   @Override

@@ -26,7 +26,7 @@ final class Soak {
   /** In percent of the rows, unless the user says otherwise. */
   static final int COMPACT_AT = 20;
 
-  private static final String COMPACT_AT_PARAMETER = "compactAt";
+  static final String COMPACT_AT_PARAMETER = "compactAt";
   private static final String THREADS_PARAMETER = "threads";
 
   private static final long SAMPLE_MILLIS = 200;

@@ -20,6 +20,11 @@ import org.jspecify.annotations.Nullable;
 final class SoakReport {
   private static final int SCHEMA_VERSION = 1;
 
+  /**
+   * In so many an index of the usual size is compacted more than once; in a short run, perhaps not.
+   */
+  private static final double COMPACTS_WITHIN_MINUTES = 5;
+
   private final SoakOptions options;
   private final List<Outcome> outcomes;
   private final List<Absence> absences;
@@ -71,7 +76,8 @@ final class SoakReport {
         same writer does the same to another index; ratio: the one divided by the other
       compactions: of the index that is searched, and of the other
       native MiB: held by the index that is searched, before and after
-      threads, descriptors: the most that the process had beyond those it had before
+      threads, descriptors: the most that the process had beyond those it had before; of the threads
+        two are the soak's own, and one named panvec-compact counts while an index compacts by itself
       """;
 
   private String heading() {
@@ -166,8 +172,28 @@ final class SoakReport {
       if (ratio != null) {
         complaints.add(ratio);
       }
+      String compactions = complaintOfCompactions(outcome);
+      if (compactions != null) {
+        complaints.add(compactions);
+      }
     }
     return complaints;
+  }
+
+  /** A ratio without a compaction leaves out the most that a writer does to searches. */
+  private @Nullable String complaintOfCompactions(Outcome outcome) {
+    boolean due = options.minutes() >= COMPACTS_WITHIN_MINUTES && outcome.unfinished() == null;
+    Object compactAt = outcome.parameters().get(Soak.COMPACT_AT_PARAMETER);
+    boolean never = compactAt instanceof Number percent && percent.intValue() == 0;
+    if (!due || never || outcome.compactions()[0] > 0) {
+      return null;
+    }
+    return String.format(
+        Locale.ROOT,
+        "%s: the index that is searched was not compacted in %s min, so that the ratio says nothing"
+            + " of compactions (more --minutes, or fewer --rows)",
+        outcome.name(),
+        decimal(options.minutes()));
   }
 
   private @Nullable String complaintOfRatio(Outcome outcome) {

@@ -1052,6 +1052,8 @@ public class PanvecSqlitevec {
             PanvecSqlitevec.C_INT,
             PanvecSqlitevec.C_POINTER,
             PanvecSqlitevec.C_POINTER,
+            PanvecSqlitevec.C_LONG,
+            PanvecSqlitevec.C_POINTER,
             PanvecSqlitevec.C_INT
         );
 
@@ -1063,7 +1065,7 @@ public class PanvecSqlitevec {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t panvec_sqlitevec_commit(panvec_sqlitevec *connection, char *error, int32_t error_capacity)
+     * int32_t panvec_sqlitevec_commit(panvec_sqlitevec *connection, const int32_t *stop, int64_t nanos_left, char *error, int32_t error_capacity)
      * }
      */
     public static FunctionDescriptor panvec_sqlitevec_commit$descriptor() {
@@ -1073,7 +1075,7 @@ public class PanvecSqlitevec {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t panvec_sqlitevec_commit(panvec_sqlitevec *connection, char *error, int32_t error_capacity)
+     * int32_t panvec_sqlitevec_commit(panvec_sqlitevec *connection, const int32_t *stop, int64_t nanos_left, char *error, int32_t error_capacity)
      * }
      */
     public static MethodHandle panvec_sqlitevec_commit$handle() {
@@ -1083,7 +1085,7 @@ public class PanvecSqlitevec {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t panvec_sqlitevec_commit(panvec_sqlitevec *connection, char *error, int32_t error_capacity)
+     * int32_t panvec_sqlitevec_commit(panvec_sqlitevec *connection, const int32_t *stop, int64_t nanos_left, char *error, int32_t error_capacity)
      * }
      */
     public static MemorySegment panvec_sqlitevec_commit$address() {
@@ -1092,16 +1094,16 @@ public class PanvecSqlitevec {
 
     /**
      * {@snippet lang=c :
-     * int32_t panvec_sqlitevec_commit(panvec_sqlitevec *connection, char *error, int32_t error_capacity)
+     * int32_t panvec_sqlitevec_commit(panvec_sqlitevec *connection, const int32_t *stop, int64_t nanos_left, char *error, int32_t error_capacity)
      * }
      */
-    public static int panvec_sqlitevec_commit(MemorySegment connection, MemorySegment error, int error_capacity) {
+    public static int panvec_sqlitevec_commit(MemorySegment connection, MemorySegment stop, long nanos_left, MemorySegment error, int error_capacity) {
         var mh$ = panvec_sqlitevec_commit.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("panvec_sqlitevec_commit", connection, error, error_capacity);
+                traceDowncall("panvec_sqlitevec_commit", connection, stop, nanos_left, error, error_capacity);
             }
-            return (int)mh$.invokeExact(connection, error, error_capacity);
+            return (int)mh$.invokeExact(connection, stop, nanos_left, error, error_capacity);
         } catch (RuntimeException | Error ex$) {
            throw ex$;
         } catch (Throwable ex$) {

@@ -816,6 +816,66 @@ public class PanvecUsearch {
         }
     }
 
+    private static class panvec_usearch_expect_threads {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+            PanvecUsearch.C_POINTER,
+            PanvecUsearch.C_INT
+        );
+
+        public static final MemorySegment ADDR = PanvecUsearch.findOrThrow("panvec_usearch_expect_threads");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void panvec_usearch_expect_threads(panvec_usearch *index, int32_t threads)
+     * }
+     */
+    public static FunctionDescriptor panvec_usearch_expect_threads$descriptor() {
+        return panvec_usearch_expect_threads.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void panvec_usearch_expect_threads(panvec_usearch *index, int32_t threads)
+     * }
+     */
+    public static MethodHandle panvec_usearch_expect_threads$handle() {
+        return panvec_usearch_expect_threads.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void panvec_usearch_expect_threads(panvec_usearch *index, int32_t threads)
+     * }
+     */
+    public static MemorySegment panvec_usearch_expect_threads$address() {
+        return panvec_usearch_expect_threads.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void panvec_usearch_expect_threads(panvec_usearch *index, int32_t threads)
+     * }
+     */
+    public static void panvec_usearch_expect_threads(MemorySegment index, int threads) {
+        var mh$ = panvec_usearch_expect_threads.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("panvec_usearch_expect_threads", index, threads);
+            }
+            mh$.invokeExact(index, threads);
+        } catch (RuntimeException | Error ex$) {
+           throw ex$;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class panvec_usearch_stage {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             PanvecUsearch.C_INT,
