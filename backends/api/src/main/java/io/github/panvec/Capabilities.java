@@ -16,6 +16,8 @@ import java.util.Set;
  *     distances are those of the decoded codes
  * @param persistent whether an index can live in a file, durable call by call (the parameter {@code
  *     path})
+ * @param snapshots whether an index can be saved, opened and viewed: {@link VectorIndex#save},
+ *     {@link Panvec#open} and {@link Panvec#view}
  */
 public record Capabilities(
     Set<Metric> metrics,
@@ -23,9 +25,21 @@ public record Capabilities(
     int maxK,
     boolean approximate,
     boolean codesOnly,
-    boolean persistent) {
+    boolean persistent,
+    boolean snapshots) {
 
   public Capabilities {
     metrics = Set.copyOf(metrics);
+  }
+
+  /** Of a backend without snapshots. */
+  public Capabilities(
+      Set<Metric> metrics,
+      int maxDimension,
+      int maxK,
+      boolean approximate,
+      boolean codesOnly,
+      boolean persistent) {
+    this(metrics, maxDimension, maxK, approximate, codesOnly, persistent, false);
   }
 }

@@ -24,7 +24,7 @@ import java.util.stream.Collectors;
  * <pre>{@code KINDS | METRICS | CLAIMS | REASON}</pre>
  *
  * <p>{@code KINDS} is a backend and a type ({@code usearch i8}), {@code codes-only}, {@code
- * keeps-vectors} or {@code learns-nothing}; {@code METRICS} and {@code CLAIMS} are lists with
+ * keeps-vectors}, {@code learns-nothing} or {@code no-snapshots}; {@code METRICS} and {@code CLAIMS} are lists with
  * commas, {@code *} standing for all metrics, or any letters of a name: {@code usearch i8*}, {@code
  * exact.*}. A line whose claims are {@code *} says that the metrics are not taken at all.
  */
@@ -46,6 +46,7 @@ final class NotSupported {
         case "codes-only" -> subject.capabilities().codesOnly();
         case "keeps-vectors" -> !subject.capabilities().codesOnly();
         case "learns-nothing" -> !subject.learns();
+        case "no-snapshots" -> !subject.capabilities().snapshots();
         default -> pattern(kinds).matcher(subject.toString()).matches();
       };
     }

@@ -9,9 +9,11 @@ import io.github.panvec.Panvec;
 import io.github.panvec.Parameter;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.VectorIndex;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -60,6 +62,22 @@ class SpecTest extends ConformanceTest {
     }
     // A dimension that is refused makes no cell.
     create(1, any(Metric.L2)).close();
+  }
+
+  @Test
+  @Contract("create.snapshots")
+  void itSaysWhetherItCanBeSaved(@TempDir Path folder) {
+    Path snapshot = folder.resolve("saved");
+    try (VectorIndex index = create(2, any(Metric.L2))) {
+      if (index.capabilities().snapshots()) {
+        assertThat(index.save(snapshot)).isEqualTo(Panvec.describe(snapshot));
+      } else {
+        assertThatThrownBy(() -> index.save(snapshot))
+            .isInstanceOf(UnsupportedOperationException.class)
+            .hasMessageContaining("snapshots");
+        assertThat(snapshot).doesNotExist();
+      }
+    }
   }
 
   @Test

@@ -47,7 +47,7 @@ public final class FaissBackend implements VectorBackend {
 
   private static Capabilities capabilities(boolean approximate, boolean lossy) {
     return new Capabilities(
-        EnumSet.allOf(Metric.class), 65_536, Integer.MAX_VALUE, approximate, lossy, false);
+        EnumSet.allOf(Metric.class), 65_536, Integer.MAX_VALUE, approximate, lossy, false, true);
   }
 
   @Override

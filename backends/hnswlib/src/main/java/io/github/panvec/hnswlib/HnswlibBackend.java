@@ -19,7 +19,7 @@ public final class HnswlibBackend implements VectorBackend {
   static final String UPSTREAM_VERSION = "0.8.0";
 
   private static final Capabilities CAPABILITIES =
-      new Capabilities(EnumSet.allOf(Metric.class), 65_536, Integer.MAX_VALUE, true, false, false);
+      new Capabilities(EnumSet.allOf(Metric.class), 65_536, Integer.MAX_VALUE, true, false, false, true);
 
   private static final List<Parameter> PARAMETERS =
       List.of(

@@ -29,7 +29,7 @@ public final class SqliteVecBackend implements VectorBackend {
   private static final int MOST_READERS_BY_DEFAULT = 8;
   private static final Capabilities CAPABILITIES =
       new Capabilities(
-          EnumSet.allOf(Metric.class), MAX_DIMENSION, Integer.MAX_VALUE, false, false, true);
+          EnumSet.allOf(Metric.class), MAX_DIMENSION, Integer.MAX_VALUE, false, false, true, true);
 
   /** For {@link java.util.ServiceLoader}; loads nothing. */
   public SqliteVecBackend() {}

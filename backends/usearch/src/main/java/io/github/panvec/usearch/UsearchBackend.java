@@ -104,7 +104,7 @@ public final class UsearchBackend implements VectorBackend {
   }
 
   private static Capabilities capabilities(EnumSet<Metric> metrics, boolean lossy) {
-    return new Capabilities(metrics, 65_536, Integer.MAX_VALUE, true, lossy, false);
+    return new Capabilities(metrics, 65_536, Integer.MAX_VALUE, true, lossy, false, true);
   }
 
   private static boolean keepsVectors(IndexSpec spec) {
