@@ -100,8 +100,6 @@ struct MappedLinksView {
   }
   Links list(std::uint32_t slot, int level) const { return ended(room_of(slot, level)); }
 };
-  }
-};
 
 // Distances between slots, as one thread that links needs them. Smaller is nearer; never NaN.
 class SlotDistances : public faiss::DistanceComputer {
