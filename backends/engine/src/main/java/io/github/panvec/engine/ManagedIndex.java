@@ -19,16 +19,15 @@ import io.github.panvec.SearchResult;
 import io.github.panvec.SnapshotManifest;
 import io.github.panvec.VectorIndex;
 import io.github.panvec.WriteOptions;
-import io.github.panvec.snapshot.FileOperations;
 import io.github.panvec.snapshot.SnapshotReader;
 import io.github.panvec.snapshot.SnapshotWriter;
 import io.github.panvec.spi.BackgroundWork;
 import io.github.panvec.spi.HitSegments;
+import io.github.panvec.spi.SavableIndex;
 import io.github.panvec.spi.Vectors;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -50,7 +49,7 @@ import org.jspecify.annotations.Nullable;
  * hold it exclusively to grow, and while they link where searches cannot go on beside it, in slices
  * of a millisecond when somebody waits.
  */
-public final class ManagedIndex implements VectorIndex {
+public final class ManagedIndex implements SavableIndex {
   /**
    * Which share of dead slots starts a compaction by itself, in percent; for {@link
    * io.github.panvec.spi.VectorBackend#parameters()}.
@@ -579,11 +578,6 @@ public final class ManagedIndex implements VectorIndex {
   // ---- snapshots
 
   @Override
-  public SnapshotManifest save(Path directory) {
-    return save(new SnapshotWriter(directory, FileOperations.disk()));
-  }
-
-  /** As {@link #save(Path)}, by that writer. */
   public SnapshotManifest save(SnapshotWriter writer) {
     Version version = retain();
     try {

@@ -14,14 +14,13 @@ import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
 import io.github.panvec.SnapshotManifest;
-import io.github.panvec.VectorIndex;
 import io.github.panvec.WriteOptions;
 import io.github.panvec.engine.DistinctIds;
-import io.github.panvec.snapshot.FileOperations;
 import io.github.panvec.snapshot.SnapshotContent;
 import io.github.panvec.snapshot.SnapshotContents;
 import io.github.panvec.snapshot.SnapshotReader;
 import io.github.panvec.snapshot.SnapshotWriter;
+import io.github.panvec.spi.SavableIndex;
 import io.github.panvec.spi.Vectors;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -46,7 +45,7 @@ import org.jspecify.annotations.Nullable;
  * An index that is a database. A database has ids, transactions and snapshots of its own, so there
  * are no slots here.
  */
-final class SqliteVecIndex implements VectorIndex {
+final class SqliteVecIndex implements SavableIndex {
   private static final Capabilities CAPABILITIES = new SqliteVecBackend().capabilities();
 
   /** The file of a snapshot. */
@@ -566,12 +565,7 @@ final class SqliteVecIndex implements VectorIndex {
    * for the copy once, about half a second for a gigabyte. They never wait for the disk.
    */
   @Override
-  public SnapshotManifest save(Path directory) {
-    return save(new SnapshotWriter(directory, FileOperations.disk()));
-  }
-
-  /** As {@link #save(Path)}, by that writer. */
-  SnapshotManifest save(SnapshotWriter writer) {
+  public SnapshotManifest save(SnapshotWriter writer) {
     connections.beginSave();
     try (SqliteVecConnection state = stateToSave()) {
       state.beginRead();
