@@ -65,6 +65,26 @@ public final class SnapshotWriter {
   }
 
   /**
+   * Throws what {@link #write} would, as far as that can be known beforehand: for those who work
+   * for long before they save. Writes nothing.
+   */
+  public void check() {
+    Path parent = directory.getParent();
+    boolean missing = attempt("looking at", directory, this::kind) == FileOperations.Kind.MISSING;
+    if (!missing) {
+      look();
+    } else if (parent != null
+        && attempt("looking at", parent, () -> operations.kind(parent))
+            != FileOperations.Kind.DIRECTORY) {
+      throw new IndexIoException("creating " + directory + ": " + parent + " is no directory");
+    }
+    Path written = missing && parent != null ? parent : directory;
+    if (!operations.isWritable(written)) {
+      throw new ReadOnlyIndexException("creating files in " + written + ": permission denied");
+    }
+  }
+
+  /**
    * Writes a new generation, has it on disk, and puts it in the place of the one before. That one
    * is deleted unless somebody leases it; a later save does it then. Files that no save has written
    * are never touched.
@@ -97,15 +117,17 @@ public final class SnapshotWriter {
 
   /** Whether the directory was created. */
   private boolean prepareDirectory() {
-    FileOperations.Kind kind = attempt("looking at", directory, () -> operations.kind(directory));
-    switch (kind) {
-      case DIRECTORY:
-        return false;
-      case MISSING:
-        return attempt("creating", directory, this::createDirectory);
-      default:
-        throw new ForeignFileException(directory + " is a file; a snapshot is a directory");
+    return attempt("looking at", directory, this::kind) == FileOperations.Kind.MISSING
+        && attempt("creating", directory, this::createDirectory);
+  }
+
+  /** Nothing or a directory. */
+  private FileOperations.Kind kind() throws IOException {
+    FileOperations.Kind kind = operations.kind(directory);
+    if (kind == FileOperations.Kind.OTHER) {
+      throw new ForeignFileException(directory + " is a file; a snapshot is a directory");
     }
+    return kind;
   }
 
   private boolean createDirectory() throws IOException {
