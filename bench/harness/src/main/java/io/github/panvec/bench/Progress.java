@@ -1,6 +1,9 @@
 package io.github.panvec.bench;
 
 import java.io.PrintWriter;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 
 /**
  * Says on the error stream what is being done. On a terminal one line is written over and over;
@@ -38,6 +41,39 @@ public final class Progress {
     }
     lastNanos = System.nanoTime();
     show(step + ": " + (total <= 0 ? done + "" : 100 * done / total + " %"));
+  }
+
+  /**
+   * Does something that does not tell how far it is, as a step; while it lasts, the seconds are
+   * shown.
+   */
+  public <T> T during(String what, Supplier<T> work) {
+    step(what);
+    CountDownLatch done = new CountDownLatch(1);
+    Thread clock = new Thread(() -> showSeconds(what, done), "panvec-progress");
+    clock.setDaemon(true);
+    clock.start();
+    try {
+      return work.get();
+    } finally {
+      done.countDown();
+    }
+  }
+
+  private void showSeconds(String what, CountDownLatch done) {
+    try {
+      for (int seconds = 1; !done.await(1, TimeUnit.SECONDS); seconds++) {
+        synchronized (this) {
+          // What comes after the work may have begun to write.
+          if (done.getCount() > 0 && pauseIsOver()) {
+            lastNanos = System.nanoTime();
+            show(what + ": " + seconds + " s");
+          }
+        }
+      }
+    } catch (InterruptedException stopped) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   /** A line that stays. */

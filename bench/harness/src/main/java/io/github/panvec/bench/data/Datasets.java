@@ -56,30 +56,75 @@ public final class Datasets {
     if (Files.isDirectory(file)) {
       return folder(file, arena);
     }
+    requireKnown(nameOrFile, file);
+    return isHdf5(file) ? hdf5(file, arena) : files(file, arena);
+  }
+
+  /** What rows are wanted for, where a set or a file has both. */
+  public enum Part {
+    /** To be indexed: the base of a set by name, or {@code train} of an .hdf5 file. */
+    BASE,
+    /** To ask with: the queries of a set by name, or {@code test} of an .hdf5 file. */
+    QUERIES
+  }
+
+  /**
+   * All rows of one file.
+   *
+   * @param metric the one they are made for; null when the file does not say
+   */
+  public record Rows(VectorSet vectors, @Nullable Metric metric) {}
+
+  /**
+   * Opens rows, all of those that there are: of a file, whatever lies beside it, or that part of a
+   * set.
+   *
+   * @param nameOrFile as for {@link #open}
+   * @param arena how long files stay mapped
+   * @param cache where sets by name are kept
+   * @throws InputException as {@link #open}
+   */
+  public static Rows rows(
+      String nameOrFile, Part part, Arena arena, Path cache, Progress progress) {
+    if (names().contains(nameOrFile)) {
+      Dataset set = open(nameOrFile, arena, cache, progress);
+      return new Rows(part == Part.BASE ? set.base() : set.queries(), set.metric());
+    }
+    Path file = path(nameOrFile);
+    if (Files.isDirectory(file)) {
+      file = part == Part.BASE ? baseFile(file) : queryFile(file);
+    }
+    requireKnown(nameOrFile, file);
+    return isHdf5(file)
+        ? Hdf5Format.rows(file, part == Part.BASE ? "train" : "test", arena)
+        : new Rows(vectors(file, arena), null);
+  }
+
+  private static boolean isHdf5(Path file) {
+    return List.of("hdf5", "h5").contains(extension(file));
+  }
+
+  /** The file is there and, by its name, of a format that can be read. */
+  private static void requireKnown(String nameOrFile, Path file) {
     String extension = extension(file);
     if (!Files.exists(file) && extension.isEmpty() && file.getNameCount() == 1) {
       throw new InputException(
           Hints.unknown("dataset", nameOrFile, names())
               + ", or a .fvecs, .ivecs, .npy or .hdf5 file");
     }
-    return switch (extension) {
-      case "hdf5", "h5" -> hdf5(file, arena);
-      case "npy", "fvecs", "ivecs" -> {
-        requireFile(file);
-        yield files(file, arena);
-      }
-      default -> {
-        requireFile(file);
-        throw new InputException(
-            file + ": is not one of .fvecs, .ivecs, .npy, .hdf5 (by its name)");
-      }
-    };
+    if (!Files.exists(file)) {
+      throw new InputException(file + ": no such file");
+    }
+    if (!List.of("npy", "fvecs", "ivecs", "hdf5", "h5").contains(extension)) {
+      throw new InputException(file + ": is not one of .fvecs, .ivecs, .npy, .hdf5 (by its name)");
+    }
   }
 
   private static Dataset embedded() {
     return new Dataset(
         EMBEDDED,
-        "GloVe vectors of the 26,000 most frequent words, 100 dimensions, float16; 1,000 drawn as queries",
+        "GloVe vectors of the 26,000 most frequent words, 100 dimensions, float16; 1,000 drawn as"
+            + " queries",
         resource("base.npy"),
         resource("query.npy"),
         Metric.COSINE,
@@ -109,15 +154,27 @@ public final class Datasets {
 
   /** A folder with base.npy, query.npy and, if any, base_names.txt and query_names.txt. */
   static Dataset folder(Path folder, Arena arena) {
+    return files(baseFile(folder), arena);
+  }
+
+  private static Path queryFile(Path folder) {
+    Path queries = Objects.requireNonNull(sibling(baseFile(folder), "query"));
+    if (!Files.exists(queries)) {
+      throw new InputException(folder + ": holds no " + queries.getFileName());
+    }
+    return queries;
+  }
+
+  private static Path baseFile(Path folder) {
     Path base = folder.resolve("base.npy");
     if (Files.exists(base)) {
-      return files(base, arena);
+      return base;
     }
     try (var entries = Files.newDirectoryStream(folder, "*base.{fvecs,npy}")) {
       List<Path> found = new ArrayList<>();
       entries.forEach(found::add);
       if (found.size() == 1) {
-        return files(found.get(0), arena);
+        return found.get(0);
       }
     } catch (IOException unreadable) {
       throw new InputException(folder + ": cannot be read: " + unreadable.getMessage(), unreadable);
@@ -274,12 +331,6 @@ public final class Datasets {
               + queries.dimension()
               + ", those of the base "
               + base.dimension());
-    }
-  }
-
-  private static void requireFile(Path file) {
-    if (!Files.exists(file)) {
-      throw new InputException(file + ": no such file");
     }
   }
 

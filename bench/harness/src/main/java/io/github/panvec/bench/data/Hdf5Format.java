@@ -36,28 +36,54 @@ final class Hdf5Format {
 
   private Hdf5Format() {}
 
+  /** Reads from an open file; says beforehand which part comes next. */
+  @FunctionalInterface
+  private interface Reading<T> {
+    T from(HdfFile hdf, String[] part);
+  }
+
   /**
    * Reads the rows into native memory, slice by slice.
    *
    * @throws InputException when the file is missing, damaged, or lacks one of the two sets
    */
   static Content open(Path file, Arena arena) {
+    return read(
+        file,
+        (hdf, part) -> {
+          VectorSet base = read(file, hdf, part, "train", arena);
+          VectorSet queries = read(file, hdf, part, "test", arena);
+          Metric metric = metric(hdf, part);
+          part[0] = "its dataset \"neighbors\"";
+          return new Content(base, queries, metric, neighbors(hdf));
+        });
+  }
+
+  /**
+   * Reads one of the two sets alone.
+   *
+   * @param name {@code train} or {@code test}
+   * @throws InputException when the file is missing, damaged, or lacks the set
+   */
+  static Datasets.Rows rows(Path file, String name, Arena arena) {
+    return read(
+        file,
+        (hdf, part) -> {
+          VectorSet rows = read(file, hdf, part, name, arena);
+          return new Datasets.Rows(rows, metric(hdf, part));
+        });
+  }
+
+  private static <T> T read(Path file, Reading<T> reading) {
     if (!Files.isRegularFile(file)) {
       throw new InputException(file + ": no such file");
     }
-    String part = "its superblock";
+    String[] part = {"its superblock"};
     try (HdfFile hdf = new HdfFile(file)) {
       requireWhole(file, hdf);
-      part = "its list of datasets";
+      part[0] = "its list of datasets";
       hdf.getChildren();
-      part = "its dataset \"train\"";
-      VectorSet base = read(file, hdf, "train", arena);
-      part = "its dataset \"test\"";
-      VectorSet queries = read(file, hdf, "test", arena);
-      part = "its attribute \"distance\"";
-      Metric metric = metric(hdf);
-      part = "its dataset \"neighbors\"";
-      return new Content(base, queries, metric, neighbors(hdf));
+      return reading.from(hdf, part);
     } catch (InputException plain) {
       throw plain;
     } catch (RuntimeException damaged) {
@@ -67,7 +93,7 @@ final class Hdf5Format {
               + ": no readable HDF5 file: of its "
               + file.toFile().length()
               + " bytes "
-              + part
+              + part[0]
               + " cannot be read: "
               + firstLine(damaged),
           damaged);
@@ -84,7 +110,8 @@ final class Hdf5Format {
     }
   }
 
-  private static VectorSet read(Path file, HdfFile hdf, String name, Arena arena) {
+  private static VectorSet read(Path file, HdfFile hdf, String[] part, String name, Arena arena) {
+    part[0] = "its dataset \"" + name + "\"";
     if (!(hdf.getChildren().get(name) instanceof Dataset dataset)) {
       throw new InputException(
           file + ": has no dataset \"" + name + "\" (it has " + hdf.getChildren().keySet() + ")");
@@ -129,7 +156,8 @@ final class Hdf5Format {
     }
   }
 
-  private static @Nullable Metric metric(HdfFile hdf) {
+  private static @Nullable Metric metric(HdfFile hdf, String[] part) {
+    part[0] = "its attribute \"distance\"";
     Attribute attribute = hdf.getAttribute("distance");
     if (attribute == null) {
       return null;

@@ -7,13 +7,19 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** NumPy's .npy, versions 1 to 3: two-dimensional, C order, little-endian float32 or float16. */
+/**
+ * NumPy's .npy, versions 1 to 3, C order, little-endian: rows of float32 or float16, and ids of
+ * int64.
+ */
 public final class NpyFormat {
   private static final ValueLayout.OfInt INT =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfLong LONG =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};
@@ -29,12 +35,71 @@ public final class NpyFormat {
   }
 
   /**
+   * What a header says, as text.
+   *
+   * @param shape how many there are of each dimension
+   * @param offset byte at which the data begin
+   */
+  private record Header(String descr, List<String> shape, long offset) {}
+
+  /**
    * The rows of a file's content.
    *
    * @throws InputException naming the byte at which the content is cut off, or the part of the
    *     header that cannot be used
    */
   public static VectorSet parse(String source, MemorySegment data) {
+    Header header = header(source, data);
+    VectorSet.Element element =
+        switch (header.descr()) {
+          case "<f4" -> VectorSet.Element.FLOAT32;
+          case "<f2" -> VectorSet.Element.FLOAT16;
+          default ->
+              throw new InputException(
+                  source
+                      + ": holds '"
+                      + header.descr()
+                      + "'; little-endian float32 ('<f4') and float16 ('<f2') can be read");
+        };
+    long[] shape = shape(source, header, 2, "(rows, dimension)");
+    long rows = shape[0];
+    long dimension = shape[1];
+    if (rows < 1 || dimension < 1) {
+      throw new InputException(
+          source + ": is empty: " + rows + " rows of " + dimension + " components");
+    }
+    if (rows > Integer.MAX_VALUE || dimension > 1 << 20) {
+      throw new InputException(
+          source + ": " + rows + " rows of " + dimension + " components are too many");
+    }
+    long stride = dimension * element.bytes();
+    requireData(source, data, header, rows, stride);
+    return new VectorSet(
+        source, data, header.offset(), stride, element, (int) rows, (int) dimension);
+  }
+
+  /**
+   * The whole numbers of a file's content, which has one dimension.
+   *
+   * @throws InputException as {@link #parse}
+   */
+  static long[] parseLongs(String source, MemorySegment data) {
+    Header header = header(source, data);
+    if (!header.descr().equals("<i8")) {
+      throw new InputException(
+          source + ": holds '" + header.descr() + "'; ids are little-endian int64 ('<i8')");
+    }
+    long count = shape(source, header, 1, "(rows,)")[0];
+    if (count < 1 || count > Integer.MAX_VALUE) {
+      throw new InputException(source + ": holds " + count + " ids");
+    }
+    requireData(source, data, header, count, Long.BYTES);
+    long[] numbers = new long[(int) count];
+    MemorySegment.copy(data, LONG, header.offset(), numbers, 0, numbers.length);
+    return numbers;
+  }
+
+  private static Header header(String source, MemorySegment data) {
     long bytes = data.byteSize();
     require(source, bytes, 0, 8, "its magic number and version");
     for (int i = 0; i < MAGIC.length; i++) {
@@ -59,50 +124,36 @@ public final class NpyFormat {
     if (headerBytes > 1 << 20) {
       throw new InputException(source + ": states a header of " + headerBytes + " bytes at byte 8");
     }
-    String header =
+    String text =
         new String(
             data.asSlice(headerAt, headerBytes).toArray(ValueLayout.JAVA_BYTE),
             StandardCharsets.UTF_8);
-    return rows(source, data, header, headerAt + headerBytes);
-  }
-
-  private static VectorSet rows(String source, MemorySegment data, String header, long offset) {
-    String descr = find(source, DESCR, header, "descr");
-    VectorSet.Element element =
-        switch (descr) {
-          case "<f4" -> VectorSet.Element.FLOAT32;
-          case "<f2" -> VectorSet.Element.FLOAT16;
-          default ->
-              throw new InputException(
-                  source
-                      + ": holds '"
-                      + descr
-                      + "'; little-endian float32 ('<f4') and float16 ('<f2') can be read");
-        };
-    if (find(source, ORDER, header, "fortran_order").equals("True")) {
+    String descr = find(source, DESCR, text, "descr");
+    if (find(source, ORDER, text, "fortran_order").equals("True")) {
       throw new InputException(
           source + ": is in Fortran order; save it in C order (numpy.ascontiguousarray)");
     }
-    String[] shape = find(source, SHAPE, header, "shape").split(",");
-    if (shape.length != 2) {
+    List<String> shape = List.of(find(source, SHAPE, text, "shape").split(","));
+    return new Header(descr, shape, headerAt + headerBytes);
+  }
+
+  /** A shape of so many numbers; where it is one, a comma follows, as in Python's tuples. */
+  private static long[] shape(String source, Header header, int count, String wanted) {
+    if (header.shape().size() != count) {
       throw new InputException(
           source
               + ": its shape ("
-              + String.join(",", shape).strip()
-              + ") is not (rows, dimension)");
+              + String.join(",", header.shape()).strip()
+              + ") is not "
+              + wanted);
     }
-    long rows = number(source, shape[0]);
-    long dimension = number(source, shape[1]);
-    if (rows < 1 || dimension < 1) {
-      throw new InputException(
-          source + ": is empty: " + rows + " rows of " + dimension + " components");
-    }
-    if (rows > Integer.MAX_VALUE || dimension > 1 << 20) {
-      throw new InputException(
-          source + ": " + rows + " rows of " + dimension + " components are too many");
-    }
-    long stride = dimension * element.bytes();
-    long found = data.byteSize() - offset;
+    return header.shape().stream().mapToLong(text -> number(source, text)).toArray();
+  }
+
+  /** The data are as long as the header says. */
+  private static void requireData(
+      String source, MemorySegment data, Header header, long rows, long stride) {
+    long found = data.byteSize() - header.offset();
     if (found < rows * stride) {
       throw new InputException(
           source
@@ -122,10 +173,9 @@ public final class NpyFormat {
               + ": "
               + (found - rows * stride)
               + " bytes too many, from byte "
-              + (offset + rows * stride)
+              + (header.offset() + rows * stride)
               + " on");
     }
-    return new VectorSet(source, data, offset, stride, element, (int) rows, (int) dimension);
   }
 
   private static String find(String source, Pattern pattern, String header, String key) {

@@ -167,8 +167,7 @@ public final class VectorSet {
    * Reads every row once: refuses what no index can take, and returns the SHA-256 of shape and
    * float32 values in hexadecimal. Equal vectors hash alike whatever the file's format.
    *
-   * @throws InputException naming file, row and byte of a component that is not finite, of an
-   *     integer that float32 cannot hold, or, under COSINE, of a row that is zero
+   * @throws InputException as {@link #check}
    */
   public String verify(Metric metric) {
     MessageDigest digest = sha256();
@@ -177,27 +176,44 @@ public final class VectorSet {
     float[] values = new float[dimension];
     digest.update((rows + " x " + dimension + "\n").getBytes(StandardCharsets.US_ASCII));
     for (int row = 0; row < rows; row++) {
-      copyRow(row, values, 0);
-      boolean zero = true;
-      for (int i = 0; i < dimension; i++) {
-        if (!Float.isFinite(values[i])) {
-          throw new InputException(
-              where(row, i) + " is " + (Float.isNaN(values[i]) ? "NaN" : "infinite"));
-        }
-        if (element == Element.INT32
-            && (double) values[i] != data.get(INT, position(row) + 4L * i)) {
-          throw new InputException(where(row, i) + " does not fit a float32 exactly");
-        }
-        zero &= values[i] == 0;
-      }
-      if (zero && metric == Metric.COSINE) {
-        throw new InputException(
-            where(row, 0) + ": the whole row is zero, which has no direction under COSINE");
-      }
+      check(row, values, metric);
       MemorySegment.copy(values, 0, littleEndian, FLOAT, 0, dimension);
       digest.update(bytes);
     }
     return HexFormat.of().formatHex(digest.digest());
+  }
+
+  /**
+   * Refuses what no index can take.
+   *
+   * @param from the first row to look at
+   * @throws InputException naming file, row and byte of a component that is not finite, of an
+   *     integer that float32 cannot hold, or, under COSINE, of a row that is zero
+   */
+  public void check(int from, int count, Metric metric) {
+    float[] values = new float[dimension];
+    for (int row = from; row < from + count; row++) {
+      check(row, values, metric);
+    }
+  }
+
+  private void check(int row, float[] values, Metric metric) {
+    copyRow(row, values, 0);
+    boolean zero = true;
+    for (int i = 0; i < dimension; i++) {
+      if (!Float.isFinite(values[i])) {
+        throw new InputException(
+            where(row, i) + " is " + (Float.isNaN(values[i]) ? "NaN" : "infinite"));
+      }
+      if (element == Element.INT32 && (double) values[i] != data.get(INT, position(row) + 4L * i)) {
+        throw new InputException(where(row, i) + " does not fit a float32 exactly");
+      }
+      zero &= values[i] == 0;
+    }
+    if (zero && metric == Metric.COSINE) {
+      throw new InputException(
+          where(row, 0) + ": the whole row is zero, which has no direction under COSINE");
+    }
   }
 
   private String where(int row, int component) {

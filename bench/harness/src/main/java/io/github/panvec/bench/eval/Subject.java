@@ -10,11 +10,9 @@ import io.github.panvec.Parameter;
 import io.github.panvec.VectorIndex;
 import io.github.panvec.bench.Progress;
 import io.github.panvec.bench.Variant;
+import io.github.panvec.bench.data.Batches;
 import io.github.panvec.bench.data.VectorSet;
 import io.github.panvec.spi.VectorBackend;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -24,9 +22,6 @@ import org.jspecify.annotations.Nullable;
 
 /** One index over the base, and what building it cost. Ids are row numbers. */
 final class Subject implements AutoCloseable {
-  /** Rows cross in batches of this size, so that a large set is never in memory twice. */
-  private static final long BATCH_BYTES = 64L << 20;
-
   private static final List<String> TELLING_PARAMETERS =
       List.of("m", "efConstruction", "nlist", "pqM", "pqBits");
 
@@ -90,22 +85,13 @@ final class Subject implements AutoCloseable {
   }
 
   private static long addAll(VectorIndex index, VectorSet base, Progress progress) {
-    long rowBytes = 4L * base.dimension();
-    int batch = Math.clamp(BATCH_BYTES / rowBytes, 1, base.rows());
     long nanos = 0;
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment ids = arena.allocate(ValueLayout.JAVA_LONG, batch);
-      MemorySegment rows = arena.allocate(batch * rowBytes, 64);
-      for (int from = 0; from < base.rows(); from += batch) {
-        int count = Math.min(batch, base.rows() - from);
-        base.copyRows(from, count, rows);
-        for (int i = 0; i < count; i++) {
-          ids.setAtIndex(ValueLayout.JAVA_LONG, i, from + i);
-        }
+    try (Batches batches = new Batches(base, null)) {
+      while (batches.next()) {
         long start = System.nanoTime();
-        index.addAll(ids.asSlice(0, count * 8L), rows.asSlice(0, count * rowBytes));
+        index.addAll(batches.ids(), batches.rows());
         nanos += System.nanoTime() - start;
-        progress.at(from + count, base.rows());
+        progress.at(batches.first() + batches.count(), base.rows());
       }
     }
     return nanos;
