@@ -157,7 +157,7 @@ public final class Panvec {
   /** As {@link #open(Path)}, of a snapshot wherever it is. */
   public static VectorIndex open(SnapshotSource snapshot) {
     try (SnapshotReader reader = SnapshotReader.open(snapshot, Verify.FULL)) {
-      VectorBackend backend = backend(reader.manifest().backend());
+      VectorBackend backend = savedBy(reader.manifest(), reader);
       return ObservedIndex.open(backend, savedSpec(backend, reader), reader, false);
     }
   }
@@ -194,7 +194,7 @@ public final class Panvec {
   public static VectorIndex view(SnapshotSource snapshot, Verify verify) {
     SnapshotReader reader = SnapshotReader.open(snapshot, verify);
     try {
-      VectorBackend backend = backend(reader.manifest().backend());
+      VectorBackend backend = savedBy(reader.manifest(), reader);
       return ObservedIndex.open(backend, savedSpec(backend, reader), reader, true);
     } catch (RuntimeException | Error failure) {
       reader.close();
