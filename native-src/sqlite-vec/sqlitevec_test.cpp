@@ -1064,18 +1064,30 @@ void churn_keeps_rows_and_answers_right() {
   }
 }
 
-// Sets a flag for a stop, a random while later, that no check depends on.
+// Sets a flag for a stop, a random while after start(), that no check depends on.
 class Stopper {
  public:
   explicit Stopper(std::int64_t most_yields) : thread_([this, times = random_below(most_yields)] {
+    runs_.store(true);
+    while (!started_.load()) std::this_thread::yield();
     give_way(times);
     __atomic_store_n(&flag_, 1, __ATOMIC_RELAXED);
   }) {}
-  ~Stopper() { thread_.join(); }
+  ~Stopper() {
+    started_.store(true);
+    thread_.join();
+  }
   const std::int32_t* flag() const { return &flag_; }
+  // Not before the thread runs: else a short call would be over whenever it comes.
+  void start() {
+    while (!runs_.load()) std::this_thread::yield();
+    started_.store(true);
+  }
 
  private:
   std::int32_t flag_ = 0;
+  std::atomic<bool> runs_{false};
+  std::atomic<bool> started_{false};
   std::thread thread_;
 };
 
@@ -1084,8 +1096,9 @@ void stop_calls(Db& db, const std::function<int()>& call) {
   constexpr int kEnough = 1000;
   int stopped = 0;
   for (int i = 0; i < kEnough && stopped == 0; ++i) {
-    const Stopper stopper(1 + i * 10);
+    Stopper stopper(std::int64_t{1} << i % 12);
     db.stop_when(stopper.flag());
+    stopper.start();
     const int status = call();
     CHECK(status == PANVEC_OK || (status == PANVEC_STOPPED && db.error() == "stopped"));
     stopped += status == PANVEC_STOPPED;
@@ -1189,8 +1202,9 @@ void a_stop_ends_the_wait_for_another_writer() {
   Db waiting(path.c_str(), PANVEC_L2, 2, kForever);
   CHECK_EQUAL(PANVEC_OK, holder.begin());
   {
-    const Stopper stopper(3000);
+    Stopper stopper(3000);
     waiting.stop_when(stopper.flag());
+    stopper.start();
     CHECK_EQUAL(PANVEC_STOPPED, waiting.add({1}, {1, 2}));
   }
   waiting.stop_when(nullptr, 20'000'000);
@@ -1390,8 +1404,9 @@ void a_stop_ends_a_compaction_and_loses_nothing() {
     oracle.remove(gone);
     const auto query = random_vectors(1, kDim);
     for (int round = 0; round < 10; ++round) {
-      const Stopper stopper(3000);
+      Stopper stopper(3000);
       db.stop_when(stopper.flag());
+      stopper.start();
       std::vector<std::int64_t> state(3);
       int status = PANVEC_OK;
       for (std::int32_t finished = 0; status == PANVEC_OK && finished == 0;) {
