@@ -7,6 +7,7 @@ import io.github.panvec.IndexIoException;
 import io.github.panvec.ProgressListener;
 import io.github.panvec.SnapshotManifest;
 import io.github.panvec.SnapshotSource;
+import io.github.panvec.VectorIndexException;
 import io.github.panvec.Verify;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -16,6 +17,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Optional;
@@ -38,6 +40,7 @@ public final class SnapshotReader implements AutoCloseable {
 
   private final SnapshotManifest manifest;
   private final Map<String, MemorySegment> segments;
+  private final Object name;
   private final @Nullable Path directory;
   private final @Nullable Arena arena;
   private final SnapshotLocks.@Nullable Lease lease;
@@ -46,11 +49,13 @@ public final class SnapshotReader implements AutoCloseable {
   private SnapshotReader(
       SnapshotManifest manifest,
       Map<String, MemorySegment> segments,
+      Object name,
       @Nullable Path directory,
       @Nullable Arena arena,
       SnapshotLocks.@Nullable Lease lease) {
     this.manifest = manifest;
     this.segments = segments;
+    this.name = name;
     this.directory = directory;
     this.arena = arena;
     this.lease = lease;
@@ -66,6 +71,9 @@ public final class SnapshotReader implements AutoCloseable {
   public static SnapshotManifest describe(SnapshotSource source, FileOperations operations) {
     if (source instanceof SnapshotSource.Memory memory) {
       return memoryManifest(memory);
+    }
+    if (source instanceof SnapshotSource.Fetched fetched) {
+      return FetchedFiles.manifest(fetched);
     }
     Path directory = ((SnapshotSource.Directory) source).path().toAbsolutePath();
     return ManifestFormat.decode(
@@ -85,7 +93,10 @@ public final class SnapshotReader implements AutoCloseable {
   public static SnapshotReader open(
       SnapshotSource source, Verify verify, FileOperations operations, ProgressListener listener) {
     if (source instanceof SnapshotSource.Memory memory) {
-      return openMemory(memory, verify, listener);
+      return openMemory(memoryManifest(memory), memory, verify, listener, null);
+    }
+    if (source instanceof SnapshotSource.Fetched fetched) {
+      return FetchedFiles.open(FetchedFiles.manifest(fetched), fetched, verify, listener);
     }
     Path directory = ((SnapshotSource.Directory) source).path().toAbsolutePath();
     try {
@@ -98,6 +109,31 @@ public final class SnapshotReader implements AutoCloseable {
   /** As {@link #open(SnapshotSource, Verify, FileOperations, ProgressListener)}, on disk. */
   public static SnapshotReader open(SnapshotSource source, Verify verify) {
     return open(source, verify, FileOperations.disk(), (done, total) -> {});
+  }
+
+  /**
+   * Reads every file to its end, also those behind a damaged one.
+   *
+   * @param operations {@link FileOperations#disk()}, outside tests
+   * @param listener hears how many bytes of all have been verified
+   * @throws ForeignFileException when there is no snapshot, or one of a later format
+   * @throws CorruptIndexException when the manifest is damaged: nothing is known of the files then
+   * @throws IndexIoException when the manifest cannot be read
+   */
+  public static SnapshotVerification verify(
+      SnapshotSource source, FileOperations operations, ProgressListener listener) {
+    if (source instanceof SnapshotSource.Memory memory) {
+      return verifyMemory(memory, listener);
+    }
+    if (source instanceof SnapshotSource.Fetched fetched) {
+      return verifyFetched(fetched, listener);
+    }
+    Path directory = ((SnapshotSource.Directory) source).path().toAbsolutePath();
+    try {
+      return verifyDirectory(directory, operations, listener);
+    } catch (IOException failed) {
+      throw Failures.reading(directory, failed);
+    }
   }
 
   // -------------------------------------------------------------------------------- a directory
@@ -148,7 +184,115 @@ public final class SnapshotReader implements AutoCloseable {
         }
       }
     }
-    throw new IndexBusyException(directory + " is saved to faster than it can be opened");
+    throw tooFast(directory);
+  }
+
+  /**
+   * The generation that the manifest names, and that no save deletes before the lease is closed.
+   */
+  record Leased(SnapshotManifest manifest, SnapshotLocks.Lease lease) {}
+
+  /** Takes a lease, and opens nothing. */
+  static Leased lease(Path directory, FileOperations operations) throws IOException {
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+      byte[] bytes = manifestBytes(directory, operations);
+      SnapshotManifest manifest =
+          ManifestFormat.decode(directory.resolve(ManifestFormat.NAME), bytes);
+      SnapshotLocks.Lease lease = SnapshotLocks.lease(operations, directory, manifest.generation());
+      boolean leased = false;
+      try {
+        leased = lease != null && isStill(bytes, directory, operations);
+        if (leased) {
+          return new Leased(manifest, lease);
+        }
+      } finally {
+        if (!leased && lease != null) {
+          lease.close();
+        }
+      }
+    }
+    throw tooFast(directory);
+  }
+
+  /** A generation that is leased, once more. */
+  static SnapshotReader open(
+      SnapshotManifest manifest,
+      Path directory,
+      Verify verify,
+      FileOperations operations,
+      ProgressListener listener)
+      throws IOException {
+    SnapshotLocks.Lease lease = SnapshotLocks.lease(operations, directory, manifest.generation());
+    if (lease == null) {
+      throw new IndexBusyException(
+          directory + ": generation " + manifest.generation() + " is being deleted");
+    }
+    SnapshotReader reader = null;
+    try {
+      reader = openLeased(manifest, directory, verify, operations, listener, lease);
+      return reader;
+    } finally {
+      if (reader == null) {
+        lease.close();
+      }
+    }
+  }
+
+  private static IndexBusyException tooFast(Path directory) {
+    return new IndexBusyException(directory + " is saved to faster than it can be opened");
+  }
+
+  private static SnapshotVerification verifyDirectory(
+      Path directory, FileOperations operations, ProgressListener listener) throws IOException {
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+      byte[] bytes = manifestBytes(directory, operations);
+      SnapshotManifest manifest =
+          ManifestFormat.decode(directory.resolve(ManifestFormat.NAME), bytes);
+      try (SnapshotLocks.Lease lease =
+          SnapshotLocks.lease(operations, directory, manifest.generation())) {
+        if (lease == null || !isStill(bytes, directory, operations)) {
+          continue;
+        }
+        SnapshotVerification verification =
+            verifyAll(
+                manifest,
+                listener,
+                (entry, progress) ->
+                    readFile(directory, entry, Verify.FULL, operations, progress, null));
+        // As in openDirectory.
+        if (verification.isWell() || isStill(bytes, directory, operations)) {
+          return verification;
+        }
+      }
+    }
+    throw tooFast(directory);
+  }
+
+  /** Checks one file. */
+  @FunctionalInterface
+  private interface FileCheck {
+    /**
+     * @throws CorruptIndexException when it is not what the manifest says
+     * @throws IndexIoException when it cannot be read
+     */
+    void check(SnapshotManifest.Entry entry, Progress progress);
+  }
+
+  private static SnapshotVerification verifyAll(
+      SnapshotManifest manifest, ProgressListener listener, FileCheck check) {
+    Map<String, VectorIndexException> failures = new LinkedHashMap<>();
+    Progress progress = new Progress(listener, manifest.bytes());
+    long end = 0;
+    for (SnapshotManifest.Entry entry : manifest.files()) {
+      end += entry.bytes();
+      try {
+        check.check(entry, progress);
+      } catch (CorruptIndexException | IndexIoException failed) {
+        failures.put(entry.path(), failed);
+        progress.moveTo(end);
+      }
+    }
+    return new SnapshotVerification(manifest, failures);
   }
 
   private static boolean isStill(byte[] bytes, Path directory, FileOperations operations) {
@@ -168,25 +312,41 @@ public final class SnapshotReader implements AutoCloseable {
     try {
       Progress progress = new Progress(listener, manifest.bytes());
       for (SnapshotManifest.Entry entry : manifest.files()) {
-        Path file = directory.resolve(entry.path());
-        try (FileOperations.Input input = operations.open(file)) {
-          checkSize(file, entry.bytes(), input.size());
-          if (verify == Verify.FULL) {
-            check(file, entry.crc32c(), readChecksum(input, progress));
-          }
-          segments.put(entry.name(), input.map(entry.bytes(), arena));
-        } catch (NoSuchFileException missing) {
-          throw missing(file, entry);
-        } catch (IOException failed) {
-          throw Failures.reading(file, failed);
-        }
+        segments.put(entry.name(), readFile(directory, entry, verify, operations, progress, arena));
       }
       complete = true;
-      return new SnapshotReader(manifest, segments, directory, arena, lease);
+      return new SnapshotReader(manifest, segments, directory, directory, arena, lease);
     } finally {
       if (!complete) {
         arena.close();
       }
+    }
+  }
+
+  /**
+   * Checks a file.
+   *
+   * @param arena how long it is to be mapped; null when it is not
+   * @return its mapping, or {@link MemorySegment#NULL}
+   */
+  private static MemorySegment readFile(
+      Path directory,
+      SnapshotManifest.Entry entry,
+      Verify verify,
+      FileOperations operations,
+      Progress progress,
+      @Nullable Arena arena) {
+    Path file = directory.resolve(entry.path());
+    try (FileOperations.Input input = operations.open(file)) {
+      checkSize(file, entry.bytes(), input.size());
+      if (verify == Verify.FULL) {
+        check(file, entry.crc32c(), readChecksum(input, progress));
+      }
+      return arena == null ? MemorySegment.NULL : input.map(entry.bytes(), arena);
+    } catch (NoSuchFileException missing) {
+      throw missing(file, entry);
+    } catch (IOException failed) {
+      throw Failures.reading(file, failed);
     }
   }
 
@@ -214,7 +374,7 @@ public final class SnapshotReader implements AutoCloseable {
 
   // ------------------------------------------------------------------------------------- in memory
 
-  private static SnapshotManifest memoryManifest(SnapshotSource.Memory memory) {
+  static SnapshotManifest memoryManifest(SnapshotSource.Memory memory) {
     MemorySegment segment = memory.files().get(ManifestFormat.NAME);
     if (segment == null) {
       throw new ForeignFileException(memory + ": it has no " + ManifestFormat.NAME);
@@ -225,27 +385,64 @@ public final class SnapshotReader implements AutoCloseable {
     return ManifestFormat.decode(memory + ", " + ManifestFormat.NAME, copy);
   }
 
-  private static SnapshotReader openMemory(
-      SnapshotSource.Memory memory, Verify verify, ProgressListener listener) {
-    SnapshotManifest manifest = memoryManifest(memory);
+  /**
+   * @param arena closed with the reader; stays the caller's when this throws
+   */
+  static SnapshotReader openMemory(
+      SnapshotManifest manifest,
+      SnapshotSource.Memory memory,
+      Verify verify,
+      ProgressListener listener,
+      @Nullable Arena arena) {
     Map<String, MemorySegment> segments = new LinkedHashMap<>();
     for (SnapshotManifest.Entry entry : manifest.files()) {
-      MemorySegment segment = memory.files().get(entry.path());
-      String file = memory + ", " + entry.path();
-      if (segment == null) {
-        throw missing(file, entry);
-      }
-      checkSize(file, entry.bytes(), segment.byteSize());
-      segments.put(entry.name(), segment.asReadOnly());
+      segments.put(entry.name(), inMemory(memory, entry));
     }
     if (verify == Verify.FULL) {
       Progress progress = new Progress(listener, manifest.bytes());
       for (SnapshotManifest.Entry entry : manifest.files()) {
-        int crc = Checksum.of(segments.get(entry.name()), progress::advance);
-        check(memory + ", " + entry.path(), entry.crc32c(), crc);
+        checkMemory(memory, entry, progress);
       }
     }
-    return new SnapshotReader(manifest, segments, null, null, null);
+    return new SnapshotReader(manifest, segments, memory.name(), null, arena, null);
+  }
+
+  private static SnapshotVerification verifyMemory(
+      SnapshotSource.Memory memory, ProgressListener listener) {
+    return verifyAll(
+        memoryManifest(memory),
+        listener,
+        (entry, progress) -> checkMemory(memory, entry, progress));
+  }
+
+  /** That file, of the size that it should have. */
+  private static MemorySegment inMemory(
+      SnapshotSource.Memory memory, SnapshotManifest.Entry entry) {
+    MemorySegment segment = memory.files().get(entry.path());
+    String file = memory + ", " + entry.path();
+    if (segment == null) {
+      throw missing(file, entry);
+    }
+    checkSize(file, entry.bytes(), segment.byteSize());
+    return segment.asReadOnly();
+  }
+
+  private static SnapshotVerification verifyFetched(
+      SnapshotSource.Fetched fetched, ProgressListener listener) {
+    return verifyAll(
+        FetchedFiles.manifest(fetched),
+        listener,
+        (entry, progress) -> {
+          try (Arena arena = Arena.ofShared()) {
+            checkMemory(FetchedFiles.fetch(fetched, List.of(entry), arena), entry, progress);
+          }
+        });
+  }
+
+  private static void checkMemory(
+      SnapshotSource.Memory memory, SnapshotManifest.Entry entry, Progress progress) {
+    int crc = Checksum.of(inMemory(memory, entry), progress::advance);
+    check(memory + ", " + entry.path(), entry.crc32c(), crc);
   }
 
   // ---------------------------------------------------------------------------------------- checks
@@ -284,13 +481,16 @@ public final class SnapshotReader implements AutoCloseable {
     }
 
     void advance(long bytes) {
-      done += bytes;
+      moveTo(done + bytes);
+    }
+
+    void moveTo(long bytes) {
+      done = bytes;
       listener.progress(done, total);
     }
   }
 
-  // --------------------------------------------------------------------------------------- the
-  // rest
+  // ---------------------------------------------------------------------------- what is in it
 
   /** What the manifest says. */
   public SnapshotManifest manifest() {
@@ -307,8 +507,7 @@ public final class SnapshotReader implements AutoCloseable {
     MemorySegment segment = segments.get(name);
     if (segment == null) {
       throw Failures.corrupt(
-          directory == null ? "snapshot in memory" : directory,
-          "has no file \"" + name + "\"; " + manifest.backend() + " needs it");
+          this.name, "has no file \"" + name + "\"; " + manifest.backend() + " needs it");
     }
     return segment;
   }
@@ -327,7 +526,7 @@ public final class SnapshotReader implements AutoCloseable {
             .findFirst()
             .orElse(name);
     return Failures.corrupt(
-        directory == null ? "snapshot in memory, " + path : directory.resolve(path), what);
+        directory == null ? this.name + ", " + path : directory.resolve(path), what);
   }
 
   /** Whether there is a file of that name. */
@@ -348,6 +547,12 @@ public final class SnapshotReader implements AutoCloseable {
       }
     }
     throw new NoSuchElementException(name);
+  }
+
+  /** The directory, or what messages call it. */
+  @Override
+  public String toString() {
+    return name.toString();
   }
 
   /** Unmaps the files and gives the generation free. Idempotent. */
