@@ -15,7 +15,7 @@ import picocli.CommandLine.ScopeType;
  */
 @Command(
     name = "panvec",
-    description = "Native nearest-neighbour engines from Java: measure them, check them.",
+    description = "Native nearest-neighbour engines from Java: use them, measure them, check them.",
     mixinStandardHelpOptions = true,
     version = "panvec 0.1.0-SNAPSHOT",
     scope = ScopeType.INHERIT,
@@ -75,6 +75,10 @@ public final class Main implements Runnable {
     Progress progress = new Progress(err, terminal);
     CommandLine command =
         new CommandLine(main)
+            .addSubcommand(new BuildCommand(out, progress))
+            .addSubcommand(new QueryCommand(out, progress))
+            .addSubcommand(new InspectCommand(out, progress))
+            .addSubcommand(new VerifyCommand(out, progress))
             .addSubcommand(new EvalCommand(out, progress))
             .addSubcommand(new DoctorCommand(out, progress))
             .addSubcommand(new ConformanceCommand(out, progress))
@@ -102,7 +106,8 @@ public final class Main implements Runnable {
   @Override
   public void run() {
     throw new CommandLine.ParameterException(
-        spec.commandLine(), "Say what to do: eval, doctor, conformance, soak or test");
+        spec.commandLine(),
+        "Say what to do: build, query, inspect, verify, eval, doctor, conformance, soak or test");
   }
 
   private int report(Exception thrown, Progress progress) {

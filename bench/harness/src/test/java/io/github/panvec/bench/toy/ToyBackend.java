@@ -7,6 +7,7 @@ import io.github.panvec.Metric;
 import io.github.panvec.Parameter;
 import io.github.panvec.VectorIndex;
 import io.github.panvec.VectorIndexException;
+import io.github.panvec.snapshot.SnapshotReader;
 import io.github.panvec.spi.VectorBackend;
 import java.util.EnumSet;
 import java.util.List;
@@ -23,7 +24,7 @@ public final class ToyBackend implements VectorBackend {
   public static final String MISCHIEF = "panvec.toy";
 
   private static final Capabilities CAPABILITIES =
-      new Capabilities(EnumSet.allOf(Metric.class), 8192, 1 << 20, true, false, false);
+      new Capabilities(EnumSet.allOf(Metric.class), 8192, 1 << 20, true, false, false, true);
 
   static String mischief() {
     return System.getProperty(MISCHIEF, "");
@@ -76,5 +77,18 @@ public final class ToyBackend implements VectorBackend {
       throw new VectorIndexException("no room on purpose");
     }
     return new ToyIndex(spec, CAPABILITIES);
+  }
+
+  @Override
+  public VectorIndex open(IndexSpec spec, SnapshotReader reader) {
+    return ToyIndex.read(spec, CAPABILITIES, reader);
+  }
+
+  /** In memory like every toy. */
+  @Override
+  public VectorIndex view(IndexSpec spec, SnapshotReader reader) {
+    VectorIndex view = open(spec, reader);
+    reader.close();
+    return view;
   }
 }

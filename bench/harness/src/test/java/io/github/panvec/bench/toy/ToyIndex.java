@@ -9,11 +9,18 @@ import io.github.panvec.Metric;
 import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
+import io.github.panvec.SnapshotManifest;
 import io.github.panvec.VectorIndex;
 import io.github.panvec.VectorIndexException;
 import io.github.panvec.WriteOptions;
+import io.github.panvec.snapshot.FileOperations;
+import io.github.panvec.snapshot.SnapshotContent;
+import io.github.panvec.snapshot.SnapshotContents;
+import io.github.panvec.snapshot.SnapshotReader;
+import io.github.panvec.snapshot.SnapshotWriter;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -300,6 +307,44 @@ final class ToyIndex implements VectorIndex {
         type().startsWith("lists") ? Map.of("nlist", nlist()) : Map.of("toySimd", "abacus");
     return new IndexStats(
         rows.size(), 0, bytesPerComponent * rows.size() * spec.dimension(), 0, details);
+  }
+
+  @Override
+  public synchronized SnapshotManifest save(Path directory) {
+    requireOpen();
+    MemorySegment ids = MemorySegment.ofArray(ids());
+    SnapshotContents contents =
+        new SnapshotContents(
+            spec.backend(),
+            "1.0",
+            spec.metric(),
+            spec.dimension(),
+            spec.parameters(),
+            rows.size(),
+            0,
+            Map.of(),
+            List.of(
+                SnapshotContent.of("ids", sink -> sink.write(ids)),
+                SnapshotContent.of(
+                    "rows",
+                    sink -> {
+                      for (long id : ids()) {
+                        sink.write(MemorySegment.ofArray(rows.get(id)));
+                      }
+                    })));
+    return new SnapshotWriter(directory, FileOperations.disk()).write(contents);
+  }
+
+  /** What {@link #save} has written. */
+  static ToyIndex read(IndexSpec spec, Capabilities capabilities, SnapshotReader reader) {
+    ToyIndex index = new ToyIndex(spec, capabilities);
+    long[] ids = reader.file("ids").toArray(ValueLayout.JAVA_LONG_UNALIGNED);
+    float[] vectors = reader.file("rows").toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+    for (int i = 0; i < ids.length; i++) {
+      int from = i * spec.dimension();
+      index.rows.put(ids[i], Arrays.copyOfRange(vectors, from, from + spec.dimension()));
+    }
+    return index;
   }
 
   private void requireVectors() {

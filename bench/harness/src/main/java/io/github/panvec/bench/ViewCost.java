@@ -1,0 +1,62 @@
+package io.github.panvec.bench;
+
+import io.github.panvec.Panvec;
+import io.github.panvec.UnknownBackendException;
+import io.github.panvec.VectorIndex;
+import io.github.panvec.Verify;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What it takes to have a snapshot open as a view, of whose files the sizes alone were verified.
+ *
+ * @param openMillis from the call to the index that can be searched, in a process that has opened
+ *     it before
+ * @param firstMillis the same for the first time, when the JVM loads its classes too; the backend's
+ *     library has been loaded before
+ * @param nativeBytes native memory that it says it holds
+ * @param residentBytes by how much the process's own memory grew the first time; null where it is
+ *     not known
+ * @param residentFileBytes by how much its resident pages of files grew; null likewise
+ */
+record ViewCost(
+    double openMillis,
+    double firstMillis,
+    long nativeBytes,
+    @Nullable Long residentBytes,
+    @Nullable Long residentFileBytes) {
+
+  /** Opens it twice. */
+  static ViewCost of(GivenSnapshot snapshot) {
+    try {
+      Panvec.backend(snapshot.manifest().backend()).availability();
+    } catch (UnknownBackendException unknown) {
+      throw new InputException(unknown.getMessage(), unknown);
+    }
+    ViewCost first = once(snapshot);
+    ViewCost again = once(snapshot);
+    // Memory that was given back may come again from the allocator: that of the first time counts.
+    return new ViewCost(
+        again.openMillis(),
+        first.openMillis(),
+        again.nativeBytes(),
+        first.residentBytes(),
+        first.residentFileBytes());
+  }
+
+  private static ViewCost once(GivenSnapshot snapshot) {
+    Optional<ResidentMemory> before = ResidentMemory.now();
+    long began = System.nanoTime();
+    try (VectorIndex index = snapshot.view(Verify.SIZES)) {
+      double opened = (System.nanoTime() - began) / 1e6;
+      Optional<ResidentMemory> after = ResidentMemory.now();
+      boolean known = before.isPresent() && after.isPresent();
+      return new ViewCost(
+          opened,
+          opened,
+          index.stats().nativeBytes(),
+          known ? after.get().anonymousBytes() - before.get().anonymousBytes() : null,
+          known ? after.get().fileBytes() - before.get().fileBytes() : null);
+    }
+  }
+}
