@@ -156,10 +156,7 @@ public final class Panvec {
 
   /** As {@link #open(Path)}, of a snapshot wherever it is. */
   public static VectorIndex open(SnapshotSource snapshot) {
-    try (SnapshotReader reader = SnapshotReader.open(snapshot, Verify.FULL)) {
-      VectorBackend backend = savedBy(reader.manifest(), reader);
-      return ObservedIndex.open(backend, savedSpec(backend, reader), reader, false);
-    }
+    return index(SnapshotReader.open(snapshot, Verify.FULL), false);
   }
 
   /**
@@ -192,29 +189,80 @@ public final class Panvec {
 
   /** As {@link #view(Path, Verify)}, of a snapshot wherever it is. */
   public static VectorIndex view(SnapshotSource snapshot, Verify verify) {
-    SnapshotReader reader = SnapshotReader.open(snapshot, verify);
+    return index(SnapshotReader.open(snapshot, verify), true);
+  }
+
+  /**
+   * The index in what was read.
+   *
+   * @param reader closed with a view; at once when it is opened in memory, or not at all
+   */
+  static VectorIndex index(SnapshotReader reader, boolean asView) {
+    boolean kept = false;
     try {
       VectorBackend backend = savedBy(reader.manifest(), reader);
-      return ObservedIndex.open(backend, savedSpec(backend, reader), reader, true);
-    } catch (RuntimeException | Error failure) {
-      reader.close();
-      throw failure;
+      IndexSpec spec = savedSpec(backend, reader.manifest(), reader);
+      VectorIndex index = ObservedIndex.open(backend, spec, reader, asView);
+      kept = asView;
+      return index;
+    } finally {
+      if (!kept) {
+        reader.close();
+      }
     }
   }
 
-  private static IndexSpec savedSpec(VectorBackend backend, SnapshotReader reader) {
+  /**
+   * What the index in a snapshot can do.
+   *
+   * @param snapshot for messages
+   */
+  static Capabilities capabilities(SnapshotManifest manifest, Object snapshot) {
+    VectorBackend backend = savedBy(manifest, snapshot);
+    return backend.capabilities(savedSpec(backend, manifest, snapshot));
+  }
+
+  private static IndexSpec savedSpec(
+      VectorBackend backend, SnapshotManifest manifest, Object snapshot) {
     try {
-      return resolve(reader.manifest().spec(), backend);
+      return resolve(manifest.spec(), backend);
     } catch (IllegalArgumentException unknown) {
       throw new ForeignFileException(
-          "this snapshot is not for this version of Panvec: "
+          snapshot
+              + " is not for this version of Panvec: "
               + unknown.getMessage()
               + " (it was written with "
               + backend.name()
               + " "
-              + reader.manifest().backendVersion()
+              + manifest.backendVersion()
               + ")");
     }
+  }
+
+  /**
+   * The nearest hits of several searches for one query, in indexes that share no id: what one
+   * search in one index of all their rows returns, if each of them was for {@code k} hits at least
+   * and exact. For indexes that are open; {@link ShardedIndex} does the same for snapshots.
+   *
+   * @param results each nearest first, as every search returns them
+   * @return the first {@code k} by (distance, id); its {@link SearchResult#path() path} is {@link
+   *     SearchPath#WALK} when that of one of them is
+   * @throws IllegalArgumentException when {@code k < 1}, or an id would come twice
+   */
+  public static SearchResult merge(List<SearchResult> results, int k) {
+    if (k < 1) {
+      throw new IllegalArgumentException("k must be at least 1, not " + k);
+    }
+    Merge merge = new Merge(k);
+    for (int i = 0; i < results.size(); i++) {
+      merge.add(results.get(i), i);
+    }
+    Merge.Twice twice = merge.twice();
+    if (twice != null) {
+      throw new IllegalArgumentException(
+          "id " + twice.id() + " is in result " + twice.one() + " and in result " + twice.other());
+    }
+    return merge.result();
   }
 
   /** The spec with every parameter checked and parsed, and defaults filled in. */
