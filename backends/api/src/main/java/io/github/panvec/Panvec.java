@@ -222,6 +222,57 @@ public final class Panvec {
     return backend.capabilities(savedSpec(backend, manifest, snapshot));
   }
 
+  /**
+   * Makes a snapshot of a file that an engine wrote by itself, for example from Python: hnswlib's
+   * {@code save_index}, usearch's {@code save}, {@code faiss.write_index}, a database with a table
+   * of sqlite-vec. Its labels become the ids; what is marked as deleted is left out. A graph is
+   * taken over as it is.
+   *
+   * <p>The file is read in a process of its own, with the class path or module path of this one,
+   * and everything in it is checked: whatever is in it does no harm here. The snapshot is there
+   * complete or not at all.
+   *
+   * @param file never changed
+   * @param spec backend, dimension and metric of the index, and parameters for it. What the file
+   *     says of them must agree. hnswlib's files say nothing of the metric, and those of hnswlib
+   *     and FAISS know no COSINE: their vectors must be unit vectors then
+   * @param snapshot a directory that does not exist or is empty; its parent must exist
+   * @return what was made; {@link #open(Path)} and {@link #view(Path)} read it
+   * @throws ForeignFileException when it is another kind of file, or one of another metric or
+   *     dimension, or one of parameters that the backend does not take, naming the difference; and
+   *     when {@code snapshot} is not free
+   * @throws CorruptIndexException when the file is damaged, saying where
+   * @throws IllegalArgumentException as {@link #create}
+   * @throws UnknownBackendException as {@link #create}
+   * @throws BackendUnavailableException as {@link #create}
+   * @throws IndexIoException when a file cannot be read or written
+   * @throws UnsupportedOperationException when the backend reads no such files
+   * @throws VectorIndexException when the other process cannot be started, or ends before it is
+   *     done
+   */
+  public static SnapshotManifest importFile(Path file, IndexSpec spec, Path snapshot) {
+    resolve(spec, backend(spec.backend()));
+    return new FileImport(file, spec, false, snapshot).run();
+  }
+
+  /**
+   * As {@link #importFile(Path, IndexSpec, Path)}, with the dimension and the parameters that the
+   * file has.
+   */
+  public static SnapshotManifest importFile(
+      Path file, String backend, Metric metric, Path snapshot) {
+    IndexSpec any = IndexSpec.of(backend(backend).name(), 1, metric);
+    return new FileImport(file, any, true, snapshot).run();
+  }
+
+  private static VectorBackend savedBy(SnapshotManifest manifest, Object snapshot) {
+    try {
+      return backend(manifest.backend());
+    } catch (UnknownBackendException unknown) {
+      throw new UnknownBackendException(snapshot + ": " + unknown.getMessage());
+    }
+  }
+
   private static IndexSpec savedSpec(
       VectorBackend backend, SnapshotManifest manifest, Object snapshot) {
     try {
@@ -266,7 +317,7 @@ public final class Panvec {
   }
 
   /** The spec with every parameter checked and parsed, and defaults filled in. */
-  private static IndexSpec resolve(IndexSpec spec, VectorBackend backend) {
+  static IndexSpec resolve(IndexSpec spec, VectorBackend backend) {
     Capabilities capabilities = backend.capabilities();
     if (!capabilities.metrics().contains(spec.metric())) {
       throw new IllegalArgumentException(

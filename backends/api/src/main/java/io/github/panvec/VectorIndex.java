@@ -2,6 +2,7 @@ package io.github.panvec;
 
 import io.github.panvec.spi.Vectors;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.CopyOption;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
@@ -308,6 +309,32 @@ public interface VectorIndex extends AutoCloseable {
   default SnapshotManifest save(Path directory) {
     Objects.requireNonNull(directory, "directory");
     throw new UnsupportedOperationException(spec().backend() + " has no snapshots");
+  }
+
+  /**
+   * Writes one state of the index to a file of the engine's own format, with your ids and without
+   * removed vectors, for programs that use the engine without Panvec: Python's faiss, usearch and
+   * hnswlib, or SQLite's shell with sqlite-vec. Searches and writes go on meanwhile. Where vectors
+   * were removed the index is built anew beside this one first, which needs as much memory again.
+   * Under COSINE the file holds the unit vectors.
+   *
+   * <p>The file is there complete or not at all.
+   *
+   * @param file new, in a directory that exists
+   * @param options {@link java.nio.file.StandardCopyOption#REPLACE_EXISTING} for a file that may
+   *     exist
+   * @throws IllegalArgumentException when the format has no place for one of the ids, naming it:
+   *     negative ones have none but in sqlite-vec's
+   * @throws IllegalStateException when the index has yet to learn from data, or is closed
+   * @throws ForeignFileException when the file exists and is not to be replaced
+   * @throws ReadOnlyIndexException when its directory cannot be written to
+   * @throws IndexIoException when the operating system refuses something else, on a full disk for
+   *     example
+   * @throws UnsupportedOperationException when the backend has no files of its own
+   */
+  default void export(Path file, CopyOption... options) {
+    Objects.requireNonNull(file, "file");
+    throw new UnsupportedOperationException(spec().backend() + " has no files of its own");
   }
 
   /** Numbers about the index now. */

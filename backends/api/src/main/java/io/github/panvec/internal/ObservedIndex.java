@@ -16,6 +16,7 @@ import io.github.panvec.snapshot.SnapshotReader;
 import io.github.panvec.spi.VectorBackend;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
+import java.nio.file.CopyOption;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
@@ -388,6 +389,15 @@ public final class ObservedIndex implements VectorIndex {
     return aloneInSave()
         ? index.save(directory)
         : observe(Operation.SAVE, liveRows(), () -> index.save(directory));
+  }
+
+  @Override
+  public void export(Path file, CopyOption... options) {
+    if (alone()) {
+      index.export(file, options);
+    } else {
+      observe(Operation.EXPORT, liveRows(), run(() -> index.export(file, options)));
+    }
   }
 
   @Override

@@ -23,7 +23,8 @@ public enum Operation {
   CLOSE("close"),
   SAVE("save"),
   OPEN("open"),
-  VIEW("view");
+  VIEW("view"),
+  EXPORT("export");
 
   private final String method;
 

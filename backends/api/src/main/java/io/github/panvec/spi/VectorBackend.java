@@ -6,6 +6,7 @@ import io.github.panvec.Capabilities;
 import io.github.panvec.IndexSpec;
 import io.github.panvec.Parameter;
 import io.github.panvec.VectorIndex;
+import io.github.panvec.snapshot.SnapshotContents;
 import io.github.panvec.snapshot.SnapshotReader;
 import java.util.List;
 
@@ -79,5 +80,23 @@ public interface VectorBackend {
    */
   default VectorIndex view(IndexSpec spec, SnapshotReader reader) {
     throw new UnsupportedOperationException(name() + " has no views of snapshots");
+  }
+
+  /**
+   * What a file holds that the engine wrote by itself, as the snapshot of an index: its labels are
+   * the ids, and what is marked as deleted is left out. The snapshot is opened afterwards, so what
+   * {@link #open} checks need not be checked here.
+   *
+   * <p>Runs in a process of its own: what damaged files do to native code stays there.
+   *
+   * @return reads from {@code file} when it is written
+   * @throws io.github.panvec.ForeignFileException when it is another kind of file, or of another
+   *     metric, dimension or kind of index than was asked for
+   * @throws io.github.panvec.CorruptIndexException when it is damaged
+   * @throws BackendUnavailableException when the library is needed and cannot be used
+   * @throws UnsupportedOperationException when the backend reads no such files
+   */
+  default SnapshotContents importFile(ForeignFile file) {
+    throw new UnsupportedOperationException(name() + " reads no files but snapshots");
   }
 }

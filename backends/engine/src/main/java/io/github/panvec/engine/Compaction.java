@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
  * come to so far: what died in between is removed from the copy, and some more slots are added.
  */
 final class Compaction implements AutoCloseable {
+  private static final long PART_ROWS = 4096;
+
   private final Generation from;
   private final Generation to;
   private final int threads;
@@ -114,20 +116,25 @@ final class Compaction implements AutoCloseable {
 
   /** Copies live slots from {@link #reached} on; where it has come to. */
   private long copy(Version now, long rows, Limits limits) {
-    long room = Math.min(rows, now.slotCount() - reached);
+    return copy(now, reached, rows, to, threads, limits);
+  }
+
+  private static long copy(
+      Version now, long first, long rows, Generation to, int threads, Limits limits) {
+    long room = Math.min(rows, now.slotCount() - first);
     if (room <= 0) {
-      return reached;
+      return first;
     }
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment slots = scratch.allocate(ValueLayout.JAVA_INT, room);
       int count = 0;
-      long slot = reached;
+      long slot = first;
       for (; slot < now.slotCount() && count < room; slot++) {
         if (now.isLive(slot)) {
           slots.setAtIndex(ValueLayout.JAVA_INT, count++, (int) slot);
         }
       }
-      to.copy(from, slots, count, threads, limits);
+      to.copy(now.home(), slots, count, threads, limits);
       return slot;
     }
   }
@@ -145,6 +152,15 @@ final class Compaction implements AutoCloseable {
   /** Tells how far it has come, in slots of the old generation. */
   void report(WriteOptions options) {
     options.report(reached, from.versions().current().slotCount());
+  }
+
+  /** Copies what is live in one version into an empty generation. */
+  static void copy(Version version, Generation to, int threads) {
+    to.ensureCapacity(version.liveCount());
+    long slot = 0;
+    while (slot < version.slotCount()) {
+      slot = copy(version, slot, PART_ROWS, to, threads, Limits.NONE);
+    }
   }
 
   private void release() {

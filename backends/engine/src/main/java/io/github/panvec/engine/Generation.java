@@ -16,6 +16,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.function.LongUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -201,6 +202,26 @@ final class Generation {
     } finally {
       graph.unlockShared();
       lists.unlockShared();
+    }
+  }
+
+  /** See {@link SlotIndex#exporter}. */
+  GraphExport exporter(long slotCount, LongUnaryOperator idsBySlot) {
+    graph.lockShared();
+    try {
+      return slots.exporter(slotCount, idsBySlot);
+    } finally {
+      graph.unlockShared();
+    }
+  }
+
+  /** Whether all that is linked is in the structure, and nothing more is to be learnt. */
+  boolean isLearnt() {
+    graph.lockShared();
+    try {
+      return slots.trainsAt() == Long.MAX_VALUE && slots.backlog() == 0;
+    } finally {
+      graph.unlockShared();
     }
   }
 

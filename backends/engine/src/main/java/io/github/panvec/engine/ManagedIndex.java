@@ -19,6 +19,7 @@ import io.github.panvec.SearchResult;
 import io.github.panvec.SnapshotManifest;
 import io.github.panvec.VectorIndex;
 import io.github.panvec.WriteOptions;
+import io.github.panvec.snapshot.ExportedFile;
 import io.github.panvec.snapshot.SnapshotReader;
 import io.github.panvec.snapshot.SnapshotWriter;
 import io.github.panvec.spi.BackgroundWork;
@@ -28,6 +29,8 @@ import io.github.panvec.spi.Vectors;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.CopyOption;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -581,8 +584,7 @@ public final class ManagedIndex implements SavableIndex {
   public SnapshotManifest save(SnapshotWriter writer) {
     Version version = retain();
     try {
-      Map<SlotIndex.SavedFile, SlotIndex.Saver> savers =
-          version.home().savers(version.slotCount());
+      Map<SlotIndex.SavedFile, SlotIndex.Saver> savers = version.home().savers(version.slotCount());
       try {
         return writer.write(SnapshotFiles.contents(engine, version, ids(version), savers));
       } finally {
@@ -590,6 +592,86 @@ public final class ManagedIndex implements SavableIndex {
       }
     } finally {
       release(version);
+    }
+  }
+
+  @Override
+  public void export(Path file, CopyOption... options) {
+    Version version = retain();
+    try {
+      long[] ids = ids(version);
+      requireIds(ids, version);
+      if (version.slotCount() == ids.length) {
+        write(file, version, options);
+        return;
+      }
+      Generation copy = copyOf(version);
+      try {
+        Version compact = copy.versions().current();
+        write(file, compact, options);
+      } finally {
+        copy.close();
+      }
+    } finally {
+      release(version);
+    }
+  }
+
+  /** Before anything is copied or written. */
+  private static void requireIds(long[] ids, Version version) {
+    GraphExport export = version.home().exporter(0, slot -> 0);
+    for (long id : ids) {
+      export.check(id);
+    }
+  }
+
+  private static void write(Path file, Version version, CopyOption... options) {
+    Generation home = version.home();
+    long slotCount = version.slotCount();
+    if (!home.isLearnt()) {
+      throw new IllegalStateException(
+          "the index has not learnt from its vectors yet, so it has no file of the engine's own;"
+              + " train it first");
+    }
+    Map<SlotIndex.SavedFile, SlotIndex.Saver> savers = home.savers(slotCount);
+    try {
+      GraphExport export = home.exporter(slotCount, home.ids()::get);
+      SlotIndex.Saver graph = savers.get(SlotIndex.SavedFile.GRAPH);
+      ExportedFile.write(file, sink -> SnapshotFiles.export(graph, home, export, sink), options);
+    } finally {
+      savers.values().forEach(SlotIndex.Saver::close);
+    }
+  }
+
+  /** What is live in a version, without anything dead; the caller's to close. */
+  private Generation copyOf(Version version) {
+    while (true) {
+      Generation copy = empty(0);
+      boolean learntBefore = learnLike(version.home(), copy);
+      try {
+        Compaction.copy(version, copy, workers.threads());
+        if (learntBefore == version.home().isLearnt()) {
+          return copy;
+        }
+      } catch (RuntimeException | Error failure) {
+        // An index that was trained meanwhile may have codes where the copy wants rows.
+        if (learntBefore || !version.home().isLearnt()) {
+          copy.close();
+          throw failure;
+        }
+      }
+      copy.close();
+    }
+  }
+
+  /** Whether there is nothing more to learn. */
+  private boolean learnLike(Generation source, Generation copy) {
+    writer.acquire(Limits.NONE, "the index");
+    try {
+      copy.trainLike(source);
+      return source.isLearnt();
+    } finally {
+      writer.release();
     }
   }
 

@@ -6,6 +6,7 @@ import io.github.panvec.spi.HitSegments;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -247,6 +248,16 @@ public interface SlotIndex extends AutoCloseable {
    * now. Shared.
    */
   Saver saver(SavedFile file, long slotCount);
+
+  /**
+   * Makes the engine's own file of what {@link #saver} writes as {@link SavedFile#GRAPH}. Shared.
+   *
+   * @param ids the id of each slot, none of which is dead
+   * @throws UnsupportedOperationException when there is no such file
+   */
+  default GraphExport exporter(long slotCount, LongUnaryOperator ids) {
+    throw new UnsupportedOperationException("the engine has no files of its own");
+  }
 
   /** At least the norm of every row: what {@link #open} needs besides the files. Shared. */
   double maxRowNorm();

@@ -71,17 +71,34 @@ final class SnapshotFiles {
     files.add(SnapshotContent.of(IDS, sink -> writeIds(version, sink)));
     files.add(SnapshotContent.of(ORDER, sink -> writeOrder(sortedIds, version, sink)));
     files.add(SnapshotContent.of(LIVE, sink -> writeLive(version, sink)));
+    return contents(
+        spec,
+        engine.backendVersion(),
+        version.liveCount(),
+        version.slotCount() - version.liveCount(),
+        home.maxRowNorm(),
+        files);
+  }
+
+  /** What these files are, for the manifest. */
+  static SnapshotContents contents(
+      IndexSpec spec,
+      String backendVersion,
+      long size,
+      long dead,
+      double maxRowNorm,
+      List<SnapshotContent> files) {
     Map<String, Object> parameters = new HashMap<>(spec.parameters());
     NOT_SAVED.forEach(parameters::remove);
     return new SnapshotContents(
         spec.backend(),
-        engine.backendVersion(),
+        backendVersion,
         spec.metric(),
         spec.dimension(),
         parameters,
-        version.liveCount(),
-        version.slotCount() - version.liveCount(),
-        Map.of(MAX_ROW_NORM, Double.toString(home.maxRowNorm())),
+        size,
+        dead,
+        Map.of(MAX_ROW_NORM, Double.toString(maxRowNorm)),
         files);
   }
 
@@ -93,6 +110,23 @@ final class SnapshotFiles {
         sink.write(room.asSlice(0, bytes));
         bytes = home.next(saver, room);
       }
+    }
+  }
+
+  /** Writes the engine's own file instead of the graph file. */
+  static void export(
+      SlotIndex.Saver saver, Generation home, GraphExport export, SnapshotSink sink) {
+    try (Arena scratch = Arena.ofConfined()) {
+      export.before(sink::write);
+      MemorySegment room = scratch.allocate(PIECE_BYTES, Long.BYTES);
+      long bytes = home.next(saver, room);
+      while (bytes > 0) {
+        MemorySegment piece = room.asSlice(0, bytes);
+        export.pass(piece);
+        sink.write(piece);
+        bytes = home.next(saver, room);
+      }
+      export.after(sink::write);
     }
   }
 
@@ -132,7 +166,8 @@ final class SnapshotFiles {
     }
   }
 
-  private static long words(long slotCount) {
+  /** How many words have a bit for each slot. */
+  static long words(long slotCount) {
     return (slotCount + 63) >>> 6;
   }
 

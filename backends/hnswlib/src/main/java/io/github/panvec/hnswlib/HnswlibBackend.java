@@ -8,7 +8,9 @@ import io.github.panvec.Parameter;
 import io.github.panvec.VectorIndex;
 import io.github.panvec.engine.Engine;
 import io.github.panvec.engine.ManagedIndex;
+import io.github.panvec.snapshot.SnapshotContents;
 import io.github.panvec.snapshot.SnapshotReader;
+import io.github.panvec.spi.ForeignFile;
 import io.github.panvec.spi.VectorBackend;
 import java.util.EnumSet;
 import java.util.List;
@@ -19,7 +21,8 @@ public final class HnswlibBackend implements VectorBackend {
   static final String UPSTREAM_VERSION = "0.8.0";
 
   private static final Capabilities CAPABILITIES =
-      new Capabilities(EnumSet.allOf(Metric.class), 65_536, Integer.MAX_VALUE, true, false, false, true);
+      new Capabilities(
+          EnumSet.allOf(Metric.class), 65_536, Integer.MAX_VALUE, true, false, false, true);
 
   private static final List<Parameter> PARAMETERS =
       List.of(
@@ -87,6 +90,11 @@ public final class HnswlibBackend implements VectorBackend {
   @Override
   public VectorIndex view(IndexSpec spec, SnapshotReader reader) {
     return ManagedIndex.view(engine(spec), reader);
+  }
+
+  @Override
+  public SnapshotContents importFile(ForeignFile file) {
+    return HnswlibFile.contents(file);
   }
 
   private static Engine engine(IndexSpec spec) {

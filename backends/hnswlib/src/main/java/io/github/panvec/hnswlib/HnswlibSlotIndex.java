@@ -21,15 +21,18 @@ import static io.github.panvec.bindings.hnswlib.PanvecHnswlib.panvec_hnswlib_sta
 import io.github.panvec.Metric;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.bindings.hnswlib.PanvecHnswlib;
+import io.github.panvec.engine.GraphExport;
 import io.github.panvec.engine.NativeSlotIndex;
 import io.github.panvec.engine.SearchCost;
 import io.github.panvec.engine.SlotView;
 import io.github.panvec.spi.HitSegments;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
+import java.util.function.LongUnaryOperator;
 
 /** One graph of libpanvec_hnswlib: one method per function of its header. */
 final class HnswlibSlotIndex extends NativeSlotIndex {
+  private final int m;
   private final int efSearch;
 
   /**
@@ -43,6 +46,7 @@ final class HnswlibSlotIndex extends NativeSlotIndex {
             panvec_hnswlib_create(
                 metric.ordinal(), dimension, m, efConstruction, seed, handle, error, capacity),
         PanvecHnswlib::panvec_hnswlib_free);
+    this.m = m;
     this.efSearch = efSearch;
   }
 
@@ -207,6 +211,11 @@ final class HnswlibSlotIndex extends NativeSlotIndex {
         asView,
         error,
         ERROR_BYTES);
+  }
+
+  @Override
+  public GraphExport exporter(long slotCount, LongUnaryOperator ids) {
+    return new HnswlibExport(dimension(), m, slotCount, ids);
   }
 
   @Override

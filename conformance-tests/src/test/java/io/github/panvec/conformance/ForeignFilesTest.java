@@ -1,0 +1,379 @@
+package io.github.panvec.conformance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.panvec.CorruptIndexException;
+import io.github.panvec.ForeignFileException;
+import io.github.panvec.IndexSpec;
+import io.github.panvec.Metric;
+import io.github.panvec.Panvec;
+import io.github.panvec.SearchRequest;
+import io.github.panvec.VectorIndex;
+import io.github.panvec.VectorIndexException;
+import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.random.RandomGenerator;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Files of the engines' own: written and read again, and what is refused. */
+class ForeignFilesTest {
+  private static final int DIMENSION = 24;
+  private static final int ROWS = 900;
+  private static final long LARGE_ID = Long.MAX_VALUE - 7;
+
+  /** Files that end within a number or a list, and much else. */
+  private static final int MUTATIONS = 12;
+
+  private static final int MANY_MUTATIONS = 1000;
+
+  @TempDir Path folder;
+
+  /** What has files of its own. */
+  static Stream<Subject> kinds() {
+    return Stream.of(new Subject("hnswlib", "default", Map.of()));
+  }
+
+  static Stream<Arguments> kindsAndMetrics() {
+    return kinds()
+        .flatMap(kind -> kind.metrics().stream().map(metric -> Arguments.of(kind, metric)));
+  }
+
+  private Path file() {
+    return folder.resolve("exported");
+  }
+
+  private Path snapshot() {
+    return folder.resolve("imported");
+  }
+
+  /** Rows with ids that each format takes. */
+  private static Rows rows(Metric metric) {
+    Rows rows = new Rows(metric, DIMENSION);
+    for (int i = 0; i < ROWS; i++) {
+      rows.put(3L * i, rows.query());
+    }
+    rows.put(LARGE_ID, rows.query());
+    return rows;
+  }
+
+  private static IndexSpec spec(Subject kind, Metric metric) {
+    return kind.spec(DIMENSION, metric);
+  }
+
+  private VectorIndex importAndOpen(Subject kind, Metric metric) {
+    Panvec.importFile(file(), spec(kind, metric), snapshot());
+    return Panvec.open(snapshot());
+  }
+
+  private static List<SearchRequest> requests(Rows rows, boolean exact) {
+    List<SearchRequest> requests = new ArrayList<>();
+    for (int i = 0; i < 20; i++) {
+      SearchRequest request = SearchRequest.of(rows.query(), 10);
+      requests.add(exact ? request.exact() : request);
+    }
+    return requests;
+  }
+
+  @ParameterizedTest
+  @MethodSource("kindsAndMetrics")
+  void whatWasExportedComesBackAsItWas(Subject kind, Metric metric) throws IOException {
+    Rows rows = rows(metric);
+    try (VectorIndex index = Panvec.create(spec(kind, metric))) {
+      rows.addTo(index);
+      index.export(file());
+      assertThat(namesIn(folder)).containsExactly("exported");
+      byte[] exported = Files.readAllBytes(file());
+      try (VectorIndex found = importAndOpen(kind, metric)) {
+        assertThat(found.ids()).isEqualTo(rows.ids());
+        if (kind.keepsVectors()) {
+          rows.assertUnchanged(found);
+        }
+        List<SearchRequest> requests = requests(rows, false);
+        if (kind.keepsVectors()) {
+          requests.addAll(requests(rows, true));
+        }
+        for (SearchRequest request : requests) {
+          assertThat(found.search(request).hits()).isEqualTo(index.search(request).hits());
+        }
+        found.remove(LARGE_ID);
+        found.add(-5, rows.query());
+        assertThat(found.size()).isEqualTo(rows.byId.size());
+      }
+      assertThat(Files.readAllBytes(file())).isEqualTo(exported);
+      assertThat(namesIn(folder)).containsExactlyInAnyOrder("exported", "imported");
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kindsAndMetrics")
+  void whatWasRemovedIsNotExported(Subject kind, Metric metric) {
+    Rows rows = rows(metric);
+    try (VectorIndex index = Panvec.create(spec(kind, metric))) {
+      rows.addTo(index);
+      index.removeAll(rows.every(4));
+      for (long id : rows.every(4)) {
+        rows.remove(id);
+      }
+      for (long id : rows.every(7)) {
+        rows.put(id, rows.query());
+        index.upsert(id, rows.byId.get(id));
+      }
+      index.save(folder.resolve("saved"));
+      try (VectorIndex view = Panvec.view(folder.resolve("saved"))) {
+        view.export(file());
+      }
+      index.export(file(), StandardCopyOption.REPLACE_EXISTING);
+    }
+    try (VectorIndex found = importAndOpen(kind, metric)) {
+      assertThat(found.ids()).isEqualTo(rows.ids());
+      assertThat(found.stats().dead()).isZero();
+      if (kind.keepsVectors()) {
+        rows.assertUnchanged(found);
+        for (SearchRequest request : requests(rows, true)) {
+          assertThat(found.search(request).hits())
+              .isEqualTo(rows.nearest(request.query().toArray(ValueLayout.JAVA_FLOAT), 10));
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kinds")
+  void anEmptyIndexComesBack(Subject kind) {
+    Metric metric = kind.any(Metric.L2);
+    if (kind.learns()) {
+      return;
+    }
+    try (VectorIndex index = Panvec.create(spec(kind, metric))) {
+      index.export(file());
+    }
+    try (VectorIndex found = importAndOpen(kind, metric)) {
+      assertThat(found.size()).isZero();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kinds")
+  void anIdWithoutAPlaceInTheFormatIsNamed(Subject kind) throws IOException {
+    Metric metric = kind.any(Metric.L2);
+    Rows rows = rows(metric);
+    rows.put(-12, rows.query());
+    try (VectorIndex index = Panvec.create(spec(kind, metric))) {
+      rows.addTo(index);
+      if (kind.backend().equals("sqlite-vec")) {
+        index.export(file());
+        try (VectorIndex found = importAndOpen(kind, metric)) {
+          assertThat(found.contains(-12)).isTrue();
+        }
+        return;
+      }
+      assertThatThrownBy(() -> index.export(file()))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("-12");
+    }
+    assertThat(namesIn(folder)).isEmpty();
+  }
+
+  @ParameterizedTest
+  @MethodSource("kinds")
+  void anotherFileIsReplacedOnlyWhenAsked(Subject kind) throws IOException {
+    Metric metric = kind.any(Metric.L2);
+    Files.writeString(file(), "mine");
+    try (VectorIndex index = Panvec.create(spec(kind, metric))) {
+      rows(metric).addTo(index);
+      assertThatThrownBy(() -> index.export(file()))
+          .isInstanceOf(ForeignFileException.class)
+          .hasMessageContaining(file() + " exists already");
+      assertThat(file()).hasContent("mine");
+      index.export(file(), StandardCopyOption.REPLACE_EXISTING);
+      assertThatThrownBy(() -> index.export(folder, StandardCopyOption.REPLACE_EXISTING))
+          .isInstanceOf(ForeignFileException.class);
+    }
+    try (VectorIndex found = importAndOpen(kind, metric)) {
+      assertThat(found.size()).isEqualTo(ROWS + 1);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kinds")
+  void anotherDimensionOrKindIsRefused(Subject kind) throws IOException {
+    Metric metric = kind.any(Metric.L2);
+    export(kind, metric);
+    List<IndexSpec> wrong = new ArrayList<>(List.of(kind.spec(DIMENSION + 1, metric)));
+    if (kind.takes("m")) {
+      wrong.add(spec(kind, metric).with("m", 31));
+    }
+    kinds()
+        .filter(other -> !other.backend().equals(kind.backend()))
+        .forEach(other -> wrong.add(spec(other, metric)));
+    for (IndexSpec spec : wrong) {
+      assertThatThrownBy(() -> Panvec.importFile(file(), spec, snapshot()))
+          .as("%s as %s", kind, spec)
+          .isInstanceOf(ForeignFileException.class)
+          .hasMessageContaining(file().toString());
+    }
+    assertThat(namesIn(folder)).containsExactly("exported");
+  }
+
+  @Test
+  void theTargetMustBeFree() throws IOException {
+    Subject kind = kinds().findFirst().orElseThrow();
+    export(kind, Metric.L2);
+    Files.createDirectory(snapshot());
+    Panvec.importFile(file(), kind.backend(), Metric.L2, snapshot());
+    assertThatThrownBy(() -> Panvec.importFile(file(), kind.backend(), Metric.L2, snapshot()))
+        .isInstanceOf(ForeignFileException.class)
+        .hasMessageContaining("exists already");
+    assertThatThrownBy(
+            () -> Panvec.importFile(folder.resolve("none"), kind.backend(), Metric.L2, folder))
+        .isInstanceOf(ForeignFileException.class)
+        .hasMessageContaining("does not exist");
+    assertThat(Panvec.describe(snapshot()).size()).isEqualTo(ROWS + 1);
+  }
+
+  @Test
+  void vectorsThatAreNotOfLengthOneAreNoneOfCosine() throws IOException {
+    Subject kind = new Subject("hnswlib", "default", Map.of());
+    export(kind, Metric.L2);
+    assertThatThrownBy(() -> Panvec.importFile(file(), spec(kind, Metric.COSINE), snapshot()))
+        .isInstanceOf(ForeignFileException.class)
+        .hasMessageContaining("has length");
+  }
+
+  @ParameterizedTest
+  @MethodSource("kinds")
+  void damagedFilesAreRefusedOrHarmless(Subject kind) throws IOException {
+    mutate(kind, MUTATIONS);
+  }
+
+  @ParameterizedTest
+  @MethodSource("kinds")
+  @Tag("nightly")
+  void aThousandDamagedFilesAreRefusedOrHarmless(Subject kind) throws IOException {
+    mutate(kind, MANY_MUTATIONS);
+  }
+
+  private void mutate(Subject kind, int count) throws IOException {
+    Metric metric = kind.any(Metric.L2);
+    byte[] whole = export(kind, metric);
+    RandomGenerator random = TestVectors.random();
+    Rows rows = rows(metric);
+    int taken = 0;
+    for (int i = 0; i < count; i++) {
+      String what = mutation(whole, random, i);
+      Path made = folder.resolve("imported-" + i);
+      try {
+        Panvec.importFile(file(), spec(kind, metric), made);
+        try (VectorIndex found = Panvec.open(made)) {
+          for (SearchRequest request : requests(rows, false)) {
+            found.search(request);
+          }
+        }
+        taken++;
+      } catch (VectorIndexException refused) {
+        assertThat(refused).as(what).hasMessageContaining(file().toString());
+        assertThat(refused.getMessage()).as(what).doesNotContain("ended with status");
+        assertThat(made).as(what).doesNotExist();
+      }
+    }
+    System.out.println(kind + ": " + count + " damaged files, " + taken + " taken");
+  }
+
+  /** Writes the file damaged; what was done. */
+  private String mutation(byte[] whole, RandomGenerator random, int number) throws IOException {
+    byte[] bytes = whole.clone();
+    // Half of it where the heads are.
+    int at = random.nextInt(random.nextBoolean() ? Math.min(512, bytes.length) : bytes.length);
+    String what;
+    switch (number % 4) {
+      case 0 -> {
+        bytes = Arrays.copyOf(bytes, at);
+        what = "cut to " + at;
+      }
+      case 1 -> {
+        bytes[at] ^= (byte) (1 << random.nextInt(8));
+        what = "one bit at " + at;
+      }
+      case 2 -> {
+        byte[] noise = new byte[8];
+        random.nextBytes(noise);
+        System.arraycopy(noise, 0, bytes, at, Math.min(8, bytes.length - at));
+        what = "eight bytes at " + at;
+      }
+      default -> {
+        for (int i : IntStream.range(0, 16).toArray()) {
+          bytes[random.nextInt(bytes.length)] = (byte) random.nextInt();
+        }
+        what = "sixteen bytes";
+      }
+    }
+    Files.write(file(), bytes);
+    return number + ": " + what;
+  }
+
+  private byte[] export(Subject kind, Metric metric) throws IOException {
+    try (VectorIndex index = Panvec.create(spec(kind, metric))) {
+      rows(metric).addTo(index);
+      index.export(file());
+    }
+    return Files.readAllBytes(file());
+  }
+
+  @Test
+  void hnswlibsDeletedRowsAreLeftOut() throws IOException {
+    Subject kind = new Subject("hnswlib", "default", Map.of());
+    byte[] bytes = export(kind, Metric.L2);
+    int stride = (2 * 16 + 1) * 4 + DIMENSION * 4 + 8;
+    for (int slot : new int[] {0, 5, 77}) {
+      bytes[96 + slot * stride + 2] = 1;
+    }
+    // A label that two rows have, of which one is deleted.
+    bytes[96 + 6 * stride - 8] = bytes[96 + 7 * stride - 8];
+    Files.write(file(), bytes);
+    try (VectorIndex found = importAndOpen(kind, Metric.L2)) {
+      assertThat(found.size()).isEqualTo(ROWS + 1 - 3);
+      assertThat(found.contains(0)).isFalse();
+      assertThat(found.contains(15)).isFalse();
+      assertThat(found.contains(18)).isTrue();
+      assertThat(found.stats().dead()).isEqualTo(3);
+    }
+    bytes[96 + 5 * stride + 2] = 0;
+    Files.write(file(), bytes);
+    assertThatThrownBy(
+            () -> Panvec.importFile(file(), spec(kind, Metric.L2), folder.resolve("twice")))
+        .isInstanceOf(ForeignFileException.class)
+        .hasMessageContaining("several vectors of id 18");
+  }
+
+  @Test
+  void linksThatLeadNowhereAreFound() throws IOException {
+    Subject kind = new Subject("hnswlib", "default", Map.of());
+    byte[] bytes = export(kind, Metric.L2);
+    bytes[96 + 4 + 3] = 0x40;
+    Files.write(file(), bytes);
+    assertThatThrownBy(() -> Panvec.importFile(file(), spec(kind, Metric.L2), snapshot()))
+        .isInstanceOf(CorruptIndexException.class)
+        .hasMessageContaining(file() + ": has a link to ");
+  }
+
+  private static List<String> namesIn(Path directory) throws IOException {
+    try (Stream<Path> files = Files.list(directory)) {
+      return files.map(path -> path.getFileName().toString()).toList();
+    }
+  }
+}
