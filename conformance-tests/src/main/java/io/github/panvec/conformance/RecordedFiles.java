@@ -10,7 +10,9 @@ import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** The files of the operating system, with somebody who is told of each change before it is made. */
+/**
+ * The files of the operating system, with somebody who is told of each change before it is made.
+ */
 final class RecordedFiles implements FileOperations {
   /** Writes are cut into pieces of this size, each an operation. */
   private static final int PIECE = 4096;

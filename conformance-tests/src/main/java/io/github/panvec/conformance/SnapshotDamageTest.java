@@ -71,8 +71,8 @@ class SnapshotDamageTest extends ConformanceTest {
   }
 
   /** Opening and viewing say so, as is expected of them; nothing is changed by it. */
-  private void assertRefused(
-      Class<? extends RuntimeException> exception, String... words) throws IOException {
+  private void assertRefused(Class<? extends RuntimeException> exception, String... words)
+      throws IOException {
     Map<String, ByteBuffer> before = saved.tree();
     for (Runnable use : List.<Runnable>of(this::open, this::view)) {
       assertThatThrownBy(use::run)
@@ -297,7 +297,8 @@ class SnapshotDamageTest extends ConformanceTest {
     }
   }
 
-  // ------------------------------------------------------------------------- what the manifest says
+  // ------------------------------------------------------------------------- what the manifest
+  // says
 
   /** Whoever changes the manifest and its checksum has changed it on purpose: seen all the same. */
   @Test
@@ -373,7 +374,9 @@ class SnapshotDamageTest extends ConformanceTest {
     return "\"vector.backend\": \"" + name + "\"";
   }
 
-  /** The list beside the data says what may be deleted; it is not read when a snapshot is opened. */
+  /**
+   * The list beside the data says what may be deleted; it is not read when a snapshot is opened.
+   */
   @Test
   @Contract("snapshot.damage")
   void whatASnapshotDoesNotNeedMayBeDamaged() throws IOException {

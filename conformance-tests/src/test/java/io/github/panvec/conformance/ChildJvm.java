@@ -28,6 +28,29 @@ final class ChildJvm {
       Path folder, List<String> shell, List<String> options, Class<?> program, String... arguments)
       throws IOException, InterruptedException {
     List<String> command = new ArrayList<>(shell);
+    command.addAll(command(folder, options, program, arguments));
+    Path said = folder.resolve("output.txt");
+    Process process =
+        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(said.toFile()).start();
+    boolean ended = process.waitFor(MINUTES, TimeUnit.MINUTES);
+    if (!ended) {
+      process.destroyForcibly().waitFor();
+    }
+    String output = Files.readString(said, StandardCharsets.UTF_8).strip();
+    assertThat(ended).as("still running after %d minutes:%n%s", MINUTES, output).isTrue();
+    assertThat(process.exitValue()).as("-Dpanvec.seed=%d%n%s", TestVectors.seed(), output).isZero();
+    return output;
+  }
+
+  /**
+   * The command that runs it.
+   *
+   * @param folder for the JVM's own report
+   * @param options of the JVM
+   */
+  static List<String> command(
+      Path folder, List<String> options, Class<?> program, String... arguments) {
+    List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
         List.of(
@@ -43,16 +66,6 @@ final class ChildJvm {
     }
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), program.getName()));
     command.addAll(List.of(arguments));
-    Path said = folder.resolve("output.txt");
-    Process process =
-        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(said.toFile()).start();
-    boolean ended = process.waitFor(MINUTES, TimeUnit.MINUTES);
-    if (!ended) {
-      process.destroyForcibly().waitFor();
-    }
-    String output = Files.readString(said, StandardCharsets.UTF_8).strip();
-    assertThat(ended).as("still running after %d minutes:%n%s", MINUTES, output).isTrue();
-    assertThat(process.exitValue()).as("-Dpanvec.seed=%d%n%s", TestVectors.seed(), output).isZero();
-    return output;
+    return command;
   }
 }
