@@ -193,7 +193,7 @@ final class SqliteVecIndex implements SavableIndex {
             () ->
                 reader.manifest().files().stream()
                     .filter(entry -> entry.name().equals(DATABASE))
-                    .map(entry -> "snapshot in memory, " + entry.path())
+                    .map(entry -> reader + ", " + entry.path())
                     .findFirst()
                     .orElse(DATABASE));
   }
