@@ -28,8 +28,9 @@ import picocli.CommandLine.Parameters;
     },
     footer = {
       "",
-      "Resident memory is measured of this process, on Linux: some of it may be the JVM's own."
-          + " Pages of files go when the machine needs the room.",
+      "With --view it is opened twice, and what it takes the second time is printed: the JVM has"
+          + " loaded its classes by then. Resident memory is known on Linux. Pages of files go when"
+          + " the machine needs the room.",
       "panvec verify reads the files."
     })
 final class InspectCommand implements Callable<Integer> {
@@ -133,8 +134,9 @@ final class InspectCommand implements Callable<Integer> {
     return pairs.toString();
   }
 
+  /** Of few vectors it would tell of the fixed cost alone. */
   private static String perMillion(double millis, long vectors) {
-    return vectors == 0
+    return vectors < 100_000
         ? ""
         : String.format(Locale.ROOT, " (%.1f ms per million vectors)", millis * 1e6 / vectors);
   }

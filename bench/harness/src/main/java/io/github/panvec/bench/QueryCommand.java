@@ -171,9 +171,9 @@ final class QueryCommand implements Callable<Integer> {
     }
     out.flush();
     progress.note(
-        "%s in %s, after opening in %s"
+        "searched for %s in %s, opened in %s"
             .formatted(
-                Amounts.of(asked.rows(), "search").replace("searchs", "searches"),
+                Amounts.of(asked.rows(), "vector"),
                 Amounts.seconds(times.search()),
                 Amounts.seconds(times.open())));
   }

@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -109,6 +110,66 @@ class SnapshotCommandsTest {
       }
     }
     return tree;
+  }
+
+  // ---------------------------------------------------------------------------------- all of them
+
+  @ParameterizedTest
+  @CsvSource({"build, bild", "query, qery", "inspect, inspekt", "verify, verfy"})
+  void eachHasHelpAndIsWhatAMisspeltOneIsTakenFor(String command, String misspelt) {
+    assertThat(run(command, "--help")).isZero();
+    assertThat(out).startsWith("Usage: panvec " + command);
+    assertThat(err).isEmpty();
+    assertThat(run(misspelt)).isEqualTo(2);
+    assertThat(err).contains("Did you mean " + command);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "hnswlib, efSearch=64",
+    "usearch, quantization=f16",
+    "faiss, type=flat",
+    "faiss, type=ivf_flat",
+    "sqlite-vec, busyTimeoutMs=1000"
+  })
+  void everyEngineIsBuiltAskedInspectedAndVerified(String backend, String parameter)
+      throws IOException {
+    float[][] rows = new float[400][];
+    Random random = new Random(11);
+    for (int i = 0; i < rows.length; i++) {
+      rows[i] = new float[] {random.nextFloat(), random.nextFloat(), random.nextFloat()};
+    }
+    fvecs("rows.fvecs", rows);
+    assertThat(build("--backend", backend, "--set", parameter, "--metric", "l2")).as(err).isZero();
+    SnapshotManifest manifest = Panvec.describe(snapshot);
+    assertThat(manifest.size()).isEqualTo(rows.length);
+    if (parameter.equals("type=ivf_flat")) {
+      assertThat(manifest.parameters()).containsEntry("expectedRows", 400L);
+    }
+    assertThat(run("query", snapshot, "--queries", input, "-k", "1", "--exact")).as(err).isZero();
+    String inMemory = out;
+    assertThat(inMemory.lines().toList())
+        .isEqualTo(
+            IntStream.range(0, rows.length)
+                .mapToObj(row -> "query " + row + ": " + row + " at 0.0")
+                .toList());
+    assertThat(run("query", snapshot, "--queries", input, "-k", "1", "--exact", "--view")).isZero();
+    assertThat(out).isEqualTo(inMemory);
+    assertThat(run("inspect", snapshot, "--view")).as(err).isZero();
+    assertThat(out).contains("backend      " + backend + " ").containsPattern("(?m)^view +opened");
+    assertThat(run("verify", snapshot)).isZero();
+    for (SnapshotManifest.Entry entry : manifest.files()) {
+      Path file = snapshot.resolve(entry.path());
+      byte[] bytes = Files.readAllBytes(file);
+      int bit = random.nextInt(8 * bytes.length);
+      bytes[bit / 8] ^= (byte) (1 << bit % 8);
+      Files.write(file, bytes);
+      assertThat(run("verify", snapshot)).as("%s, bit %d", file, bit).isEqualTo(1);
+      assertThat(out).contains("FAILED  " + file + ": its CRC-32C is ");
+      bytes[bit / 8] ^= (byte) (1 << bit % 8);
+      Files.write(file, bytes);
+    }
+    assertThat(run("verify", snapshot)).isZero();
   }
 
   // ---------------------------------------------------------------------------------------- build
@@ -270,7 +331,7 @@ class SnapshotCommandsTest {
       assertThat(run(args.toArray())).as(err).isZero();
       assertThat(out)
           .isEqualTo("query 0: 0 at 0.0, 1 at 1.4142135\nquery 1: 3 at 1.0, 4 at 2.4494898\n");
-      assertThat(err).containsPattern("2 searches in [0-9.]+ s, after opening in [0-9.]+ s");
+      assertThat(err).containsPattern("searched for 2 vectors in [0-9.]+ s, opened in [0-9.]+ s");
     }
   }
 
@@ -393,7 +454,7 @@ class SnapshotCommandsTest {
     assertThat(build()).isZero();
     assertThat(run("inspect", snapshot, "--view")).isZero();
     assertThat(out)
-        .containsPattern("(?m)^view +opened in [0-9.]+ ms \\([0-9.]+ ms per million vectors\\), ")
+        .containsPattern("(?m)^view +opened in [0-9.]+ ms, sizes verified; [0-9.]+ ms the first")
         .containsPattern("(?m)^native +60 bytes held by it \\(12.0 bytes a vector\\)$")
         .containsPattern("(?m)^resident +(\\S+ (bytes|MiB) more memory |not known)");
   }
