@@ -38,7 +38,7 @@ final class Shard {
     SnapshotLease leased = null;
     try {
       leased = SnapshotLease.of(source);
-      capabilities = Panvec.capabilities(leased.manifest(), "it");
+      capabilities = Panvec.capabilities(leased.manifest(), source);
       lease = leased;
     } catch (RuntimeException failure) {
       if (leased != null) {

@@ -650,7 +650,7 @@ class ShardedIndexTest {
     }
     assertRefused(
         UnknownBackendException.class,
-        "shard 1 (" + folder.resolve("far") + "): No backend \"far-away\"",
+        "shard 1 (" + folder.resolve("far") + "): " + folder.resolve("far") + ": No backend",
         List.of(first, SnapshotSource.of(folder.resolve("far"))));
     assertRefused(
         IllegalArgumentException.class,
