@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.panvec.CorruptIndexException;
 import io.github.panvec.ForeignFileException;
 import io.github.panvec.IndexIoException;
+import io.github.panvec.ReadOnlyIndexException;
 import io.github.panvec.SnapshotManifest;
 import io.github.panvec.SnapshotSource;
 import io.github.panvec.VectorIndexException;
@@ -23,6 +24,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -97,25 +99,41 @@ class SnapshotVerificationTest {
     assertThat(verify().failures()).containsOnlyKeys("1/graph", "1/ids");
   }
 
+  /** Answers in place of the disk, or leaves it to the disk. */
+  @FunctionalInterface
+  private interface Fault {
+    @Nullable Object answer(String method, Object path) throws IOException;
+  }
+
+  private FileOperations disk(Fault fault) {
+    return (FileOperations)
+        Proxy.newProxyInstance(
+            getClass().getClassLoader(),
+            new Class<?>[] {FileOperations.class},
+            (self, method, arguments) -> {
+              Object answer = fault.answer(method.getName(), arguments[0]);
+              if (answer != null) {
+                return answer;
+              }
+              try {
+                return method.invoke(FileOperations.disk(), arguments);
+              } catch (InvocationTargetException thrown) {
+                throw thrown.getCause();
+              }
+            });
+  }
+
   @Test
   void aFileThatCannotBeReadIsNamedAndTheOthersAreRead() throws IOException {
     flip("1/ids");
     FileOperations badSector =
-        (FileOperations)
-            Proxy.newProxyInstance(
-                getClass().getClassLoader(),
-                new Class<?>[] {FileOperations.class},
-                (self, method, arguments) -> {
-                  if (method.getName().equals("open")
-                      && arguments[0].equals(snapshot.resolve("1/graph"))) {
-                    throw new IOException("Input/output error");
-                  }
-                  try {
-                    return method.invoke(FileOperations.disk(), arguments);
-                  } catch (InvocationTargetException thrown) {
-                    throw thrown.getCause();
-                  }
-                });
+        disk(
+            (method, path) -> {
+              if (method.equals("open") && path.equals(snapshot.resolve("1/graph"))) {
+                throw new IOException("Input/output error");
+              }
+              return null;
+            });
 
     Map<String, VectorIndexException> failures = verify(badSector).failures();
 
@@ -258,6 +276,13 @@ class SnapshotVerificationTest {
       assertThatThrownBy(() -> check(parent.resolve("new")))
           .isInstanceOf(IndexIoException.class)
           .hasMessage("creating " + parent.resolve("new") + ": " + parent + " is no directory");
+    }
+    FileOperations readOnly =
+        disk((method, path) -> method.equals("isWritable") ? Boolean.FALSE : null);
+    for (Path directory : List.of(snapshot, temporary.resolve("new"))) {
+      assertThatThrownBy(() -> new SnapshotWriter(directory, readOnly).check())
+          .isInstanceOf(ReadOnlyIndexException.class)
+          .hasMessageStartingWith("creating files in " + temporary);
     }
     flip("manifest.json");
     assertThatThrownBy(() -> check(snapshot)).isInstanceOf(CorruptIndexException.class);

@@ -408,6 +408,22 @@ class SnapshotCommandsTest {
     assertThat(out).isEmpty();
   }
 
+  @Test
+  void onlyViewAsksForAView() throws IOException {
+    assertThat(build()).isZero();
+    System.setProperty(ToyBackend.MISCHIEF, "no-views");
+    assertThat(run("query", snapshot, "--queries", input)).isZero();
+    assertThat(run("inspect", snapshot)).isZero();
+    for (List<Object> command :
+        List.<List<Object>>of(
+            List.of("query", snapshot, "--queries", input, "--view"),
+            List.of("inspect", snapshot, "--view"))) {
+      assertThat(run(command.toArray())).isEqualTo(2);
+      assertThat(complaint()).isEqualTo("panvec: no views on purpose");
+      assertThat(out).isEmpty();
+    }
+  }
+
   // -------------------------------------------------------------------------------------- inspect
 
   @Test
@@ -457,6 +473,20 @@ class SnapshotCommandsTest {
         .containsPattern("(?m)^view +opened in [0-9.]+ ms, sizes verified; [0-9.]+ ms the first")
         .containsPattern("(?m)^native +60 bytes held by it \\(12.0 bytes a vector\\)$")
         .containsPattern("(?m)^resident +(\\S+ (bytes|MiB) more memory |not known)");
+  }
+
+  @Test
+  void inspectVerifiesSizesAlone() throws IOException {
+    assertThat(build()).isZero();
+    Path file = snapshot.resolve("1/rows");
+    byte[] bytes = Files.readAllBytes(file);
+    bytes[7] ^= 1;
+    Files.write(file, bytes);
+    assertThat(run("inspect", snapshot, "--view")).isZero();
+    Files.write(file, Arrays.copyOf(bytes, 59));
+    assertThat(run("inspect", snapshot, "--view")).isEqualTo(1);
+    assertThat(complaint())
+        .startsWith("panvec: failed: " + file + ": has 59 bytes; the manifest says 60");
   }
 
   @Test

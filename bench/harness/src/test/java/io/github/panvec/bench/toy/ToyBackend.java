@@ -18,8 +18,8 @@ import java.util.List;
  */
 public final class ToyBackend implements VectorBackend {
   /**
-   * {@code unavailable}, {@code broken-build}, {@code crash}, {@code hang} or {@code throw}; and
-   * what {@link ToyIndex} knows.
+   * {@code unavailable}, {@code broken-build}, {@code no-views}, {@code crash}, {@code hang} or
+   * {@code throw}; and what {@link ToyIndex} knows.
    */
   public static final String MISCHIEF = "panvec.toy";
 
@@ -87,6 +87,9 @@ public final class ToyBackend implements VectorBackend {
   /** In memory like every toy. */
   @Override
   public VectorIndex view(IndexSpec spec, SnapshotReader reader) {
+    if (mischief().equals("no-views")) {
+      throw new UnsupportedOperationException("no views on purpose");
+    }
     VectorIndex view = open(spec, reader);
     reader.close();
     return view;
