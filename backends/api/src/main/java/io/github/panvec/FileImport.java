@@ -188,6 +188,7 @@ final class FileImport {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add("-XX:-CreateCoredumpOnCrash");
+    command.add("-XX:+UseSerialGC");
     command.add("-XX:ErrorFile=" + folder.resolve("hs_err.log"));
     for (String name : new TreeSet<>(System.getProperties().stringPropertyNames())) {
       // What watches this process is not to be watched twice.

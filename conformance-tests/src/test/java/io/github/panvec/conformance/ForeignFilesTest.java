@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.panvec.CorruptIndexException;
 import io.github.panvec.ForeignFileException;
+import io.github.panvec.Hit;
 import io.github.panvec.IndexSpec;
 import io.github.panvec.Metric;
 import io.github.panvec.Panvec;
@@ -18,6 +19,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.random.RandomGenerator;
@@ -37,18 +39,53 @@ class ForeignFilesTest {
   private static final long LARGE_ID = Long.MAX_VALUE - 7;
 
   /** Files that end within a number or a list, and much else. */
-  private static final int MUTATIONS = 12;
+  private static final int MUTATIONS = 8;
 
   private static final int MANY_MUTATIONS = 1000;
+
+  private static final Subject HNSWLIB = new Subject("hnswlib", "default", Map.of());
 
   @TempDir Path folder;
 
   /** What has files of its own. */
   static Stream<Subject> kinds() {
-    return Stream.of(new Subject("hnswlib", "default", Map.of()));
+    Map<String, Object> codesOnly = Map.of("keepVectors", "false");
+    List<Subject> kinds = new ArrayList<>(List.of(HNSWLIB));
+    for (String quantization : List.of("f32", "f16", "bf16", "i8")) {
+      kinds.add(new Subject("usearch", quantization, Map.of("quantization", quantization)));
+    }
+    kinds.stream()
+        .filter(kind -> kind.takes("keepVectors"))
+        .map(kind -> kind.with("codes only", codesOnly))
+        .toList()
+        .forEach(kinds::add);
+    return kinds.stream();
   }
 
-  static Stream<Arguments> kindsAndMetrics() {
+  /** Whether the file has the vectors themselves. */
+  private static boolean exportsVectors(Subject kind) {
+    return kind.keepsVectors() && !kind.takes("keepVectors");
+  }
+
+  /** One of each backend. */
+  static Stream<Subject> backends() {
+    Map<String, Subject> first = new LinkedHashMap<>();
+    kinds().forEach(kind -> first.putIfAbsent(kind.backend(), kind));
+    return first.values().stream();
+  }
+
+  /** All kinds, with the metrics in turn. */
+  static Stream<Arguments> shapes() {
+    List<Subject> kinds = kinds().toList();
+    return IntStream.range(0, kinds.size())
+        .mapToObj(
+            i -> {
+              List<Metric> metrics = kinds.get(i).metrics();
+              return Arguments.of(kinds.get(i), metrics.get(i % metrics.size()));
+            });
+  }
+
+  static Stream<Arguments> allShapes() {
     return kinds()
         .flatMap(kind -> kind.metrics().stream().map(metric -> Arguments.of(kind, metric)));
   }
@@ -90,7 +127,7 @@ class ForeignFilesTest {
   }
 
   @ParameterizedTest
-  @MethodSource("kindsAndMetrics")
+  @MethodSource("shapes")
   void whatWasExportedComesBackAsItWas(Subject kind, Metric metric) throws IOException {
     Rows rows = rows(metric);
     try (VectorIndex index = Panvec.create(spec(kind, metric))) {
@@ -100,15 +137,14 @@ class ForeignFilesTest {
       byte[] exported = Files.readAllBytes(file());
       try (VectorIndex found = importAndOpen(kind, metric)) {
         assertThat(found.ids()).isEqualTo(rows.ids());
-        if (kind.keepsVectors()) {
+        if (exportsVectors(kind)) {
           rows.assertUnchanged(found);
+          assertAnswers(found, index, requests(rows, true));
         }
-        List<SearchRequest> requests = requests(rows, false);
-        if (kind.keepsVectors()) {
-          requests.addAll(requests(rows, true));
-        }
-        for (SearchRequest request : requests) {
-          assertThat(found.search(request).hits()).isEqualTo(index.search(request).hits());
+        if (exportsVectors(kind) || !kind.keepsVectors()) {
+          assertAnswers(found, index, requests(rows, false));
+        } else {
+          assertSimilar(found, index, requests(rows, true));
         }
         found.remove(LARGE_ID);
         found.add(-5, rows.query());
@@ -119,8 +155,40 @@ class ForeignFilesTest {
     }
   }
 
+  private static void assertAnswers(
+      VectorIndex found, VectorIndex index, List<SearchRequest> requests) {
+    for (SearchRequest request : requests) {
+      assertThat(found.search(request).hits()).isEqualTo(index.search(request).hits());
+    }
+  }
+
   @ParameterizedTest
-  @MethodSource("kindsAndMetrics")
+  @MethodSource("allShapes")
+  @Tag("nightly")
+  void allOfThemComeBackAsTheyWere(Subject kind, Metric metric) throws IOException {
+    whatWasExportedComesBackAsItWas(kind, metric);
+  }
+
+  @ParameterizedTest
+  @MethodSource("allShapes")
+  @Tag("nightly")
+  void ofAllOfThemWhatWasRemovedIsNotExported(Subject kind, Metric metric) {
+    whatWasRemovedIsNotExported(kind, metric);
+  }
+
+  /** Of vectors that were rounded to codes. */
+  private static void assertSimilar(
+      VectorIndex found, VectorIndex index, List<SearchRequest> requests) {
+    int common = 0;
+    for (SearchRequest request : requests) {
+      List<Long> ids = index.search(request).hits().stream().map(Hit::id).toList();
+      common += found.search(request).hits().stream().filter(hit -> ids.contains(hit.id())).count();
+    }
+    assertThat(common).isGreaterThanOrEqualTo(8 * requests.size());
+  }
+
+  @ParameterizedTest
+  @MethodSource("shapes")
   void whatWasRemovedIsNotExported(Subject kind, Metric metric) {
     Rows rows = rows(metric);
     try (VectorIndex index = Panvec.create(spec(kind, metric))) {
@@ -142,7 +210,7 @@ class ForeignFilesTest {
     try (VectorIndex found = importAndOpen(kind, metric)) {
       assertThat(found.ids()).isEqualTo(rows.ids());
       assertThat(found.stats().dead()).isZero();
-      if (kind.keepsVectors()) {
+      if (exportsVectors(kind)) {
         rows.assertUnchanged(found);
         for (SearchRequest request : requests(rows, true)) {
           assertThat(found.search(request).hits())
@@ -153,7 +221,7 @@ class ForeignFilesTest {
   }
 
   @ParameterizedTest
-  @MethodSource("kinds")
+  @MethodSource("backends")
   void anEmptyIndexComesBack(Subject kind) {
     Metric metric = kind.any(Metric.L2);
     if (kind.learns()) {
@@ -168,7 +236,7 @@ class ForeignFilesTest {
   }
 
   @ParameterizedTest
-  @MethodSource("kinds")
+  @MethodSource("backends")
   void anIdWithoutAPlaceInTheFormatIsNamed(Subject kind) throws IOException {
     Metric metric = kind.any(Metric.L2);
     Rows rows = rows(metric);
@@ -190,7 +258,7 @@ class ForeignFilesTest {
   }
 
   @ParameterizedTest
-  @MethodSource("kinds")
+  @MethodSource("backends")
   void anotherFileIsReplacedOnlyWhenAsked(Subject kind) throws IOException {
     Metric metric = kind.any(Metric.L2);
     Files.writeString(file(), "mine");
@@ -219,8 +287,13 @@ class ForeignFilesTest {
       wrong.add(spec(kind, metric).with("m", 31));
     }
     kinds()
-        .filter(other -> !other.backend().equals(kind.backend()))
+        .filter(other -> !other.backend().equals(kind.backend()) && other.takes(metric))
         .forEach(other -> wrong.add(spec(other, metric)));
+    if (saysMetric(kind)) {
+      kind.metrics().stream()
+          .filter(other -> other != metric)
+          .forEach(other -> wrong.add(spec(kind, other)));
+    }
     for (IndexSpec spec : wrong) {
       assertThatThrownBy(() -> Panvec.importFile(file(), spec, snapshot()))
           .as("%s as %s", kind, spec)
@@ -230,9 +303,13 @@ class ForeignFilesTest {
     assertThat(namesIn(folder)).containsExactly("exported");
   }
 
+  private static boolean saysMetric(Subject kind) {
+    return !kind.backend().equals("hnswlib");
+  }
+
   @Test
   void theTargetMustBeFree() throws IOException {
-    Subject kind = kinds().findFirst().orElseThrow();
+    Subject kind = HNSWLIB;
     export(kind, Metric.L2);
     Files.createDirectory(snapshot());
     Panvec.importFile(file(), kind.backend(), Metric.L2, snapshot());
@@ -248,7 +325,7 @@ class ForeignFilesTest {
 
   @Test
   void vectorsThatAreNotOfLengthOneAreNoneOfCosine() throws IOException {
-    Subject kind = new Subject("hnswlib", "default", Map.of());
+    Subject kind = HNSWLIB;
     export(kind, Metric.L2);
     assertThatThrownBy(() -> Panvec.importFile(file(), spec(kind, Metric.COSINE), snapshot()))
         .isInstanceOf(ForeignFileException.class)
@@ -256,7 +333,7 @@ class ForeignFilesTest {
   }
 
   @ParameterizedTest
-  @MethodSource("kinds")
+  @MethodSource("backends")
   void damagedFilesAreRefusedOrHarmless(Subject kind) throws IOException {
     mutate(kind, MUTATIONS);
   }
@@ -336,7 +413,7 @@ class ForeignFilesTest {
 
   @Test
   void hnswlibsDeletedRowsAreLeftOut() throws IOException {
-    Subject kind = new Subject("hnswlib", "default", Map.of());
+    Subject kind = HNSWLIB;
     byte[] bytes = export(kind, Metric.L2);
     int stride = (2 * 16 + 1) * 4 + DIMENSION * 4 + 8;
     for (int slot : new int[] {0, 5, 77}) {
@@ -362,7 +439,7 @@ class ForeignFilesTest {
 
   @Test
   void linksThatLeadNowhereAreFound() throws IOException {
-    Subject kind = new Subject("hnswlib", "default", Map.of());
+    Subject kind = HNSWLIB;
     byte[] bytes = export(kind, Metric.L2);
     bytes[96 + 4 + 3] = 0x40;
     Files.write(file(), bytes);

@@ -24,6 +24,7 @@ import static io.github.panvec.bindings.usearch.PanvecUsearch.panvec_usearch_sta
 import io.github.panvec.Metric;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.bindings.usearch.PanvecUsearch;
+import io.github.panvec.engine.GraphExport;
 import io.github.panvec.engine.NativeSlotIndex;
 import io.github.panvec.engine.SearchCost;
 import io.github.panvec.engine.SlotView;
@@ -31,13 +32,18 @@ import io.github.panvec.spi.HitSegments;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongUnaryOperator;
 
 /** One index of libpanvec_usearch: one method per function of its header. */
 final class UsearchSlotIndex extends NativeSlotIndex {
+  /** By quantization. */
+  private static final int[] BYTES_OF_COMPONENTS = {4, 2, 2, 1};
+
   private final int metric;
   private final int quantization;
   private final int efSearch;
   private final int refineFactor;
+  private final int m;
   private final List<SavedFile> savedFiles;
 
   /**
@@ -73,6 +79,7 @@ final class UsearchSlotIndex extends NativeSlotIndex {
     this.quantization = quantization;
     this.efSearch = efSearch;
     this.refineFactor = refineFactor;
+    this.m = m;
     panvec_usearch_expect_threads(handle(), threads);
     // What the graph file holds is what the graph ranks: the codes, where there are any.
     boolean hasRowsBeside = keepVectors && quantization != 0;
@@ -247,6 +254,12 @@ final class UsearchSlotIndex extends NativeSlotIndex {
         asView,
         error,
         ERROR_BYTES);
+  }
+
+  @Override
+  public GraphExport exporter(long slotCount, LongUnaryOperator ids) {
+    long codeBytes = (long) dimension() * BYTES_OF_COMPONENTS[quantization];
+    return new UsearchExport(codeBytes, m, slotCount, ids);
   }
 
   @Override
