@@ -51,7 +51,7 @@ final class DescriptorProgram {
     }
   }
 
-  private static long descriptors() throws IOException {
+  static long descriptors() throws IOException {
     Path list = Path.of(Files.isDirectory(Path.of("/proc/self/fd")) ? "/proc/self/fd" : "/dev/fd");
     try (Stream<Path> open = Files.list(list)) {
       return open.count();

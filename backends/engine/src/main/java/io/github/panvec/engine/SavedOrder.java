@@ -3,6 +3,7 @@ package io.github.panvec.engine;
 import io.github.panvec.CorruptIndexException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.function.Function;
 
 /**
  * Finds slots by id in a snapshot's files, which are as they were saved: a binary search over the
@@ -10,8 +11,11 @@ import java.lang.foreign.ValueLayout;
  *
  * @param ids of slots
  * @param order int32 live slots, sorted by id
+ * @param corrupt what is wrong with the order, as an exception that names its file
  */
-record SavedOrder(SlotIds ids, MemorySegment order) implements SlotLookup {
+record SavedOrder(
+    SlotIds ids, MemorySegment order, Function<String, CorruptIndexException> corrupt)
+    implements SlotLookup {
   private static final ValueLayout.OfInt INT = SnapshotFiles.INT;
 
   @Override
@@ -22,8 +26,7 @@ record SavedOrder(SlotIds ids, MemorySegment order) implements SlotLookup {
       long middle = (low + high) >>> 1;
       int slot = order.getAtIndex(INT, middle);
       if (slot < 0 || slot >= version.slotCount()) {
-        throw new CorruptIndexException(
-            SnapshotFiles.ORDER + " holds slot " + slot + " of " + version.slotCount());
+        throw corrupt.apply("holds slot " + slot + " of " + version.slotCount());
       }
       long found = ids.get(slot);
       if (found == id) {
