@@ -172,7 +172,9 @@ public final class ShardedIndex implements AutoCloseable {
           requireVectors("get");
           List<Optional<float[]>> rows =
               new ArrayList<>(Collections.nCopies(ids.length, Optional.empty()));
-          visit(Limits.NONE, (shard, index) -> fill(rows, ids, index));
+          if (ids.length > 0) {
+            visit(Limits.NONE, (shard, index) -> fill(rows, ids, index));
+          }
           return List.copyOf(rows);
         });
   }
@@ -290,6 +292,9 @@ public final class ShardedIndex implements AutoCloseable {
         () -> {
           int count = Vectors.countQueries(request.query(), shape);
           check(request, count);
+          if (count == 0) {
+            return List.of();
+          }
           List<Merge> merges = new ArrayList<>(count);
           for (int i = 0; i < count; i++) {
             merges.add(new Merge(request.k()));

@@ -268,7 +268,7 @@ class ShardedIndexTest {
   }
 
   @Test
-  void whatACallerGotWrongOpensNothing() {
+  void whatACallerGotWrongAndWhatAsksForNothingOpenNothing() {
     try (ShardedIndex index = ShardedIndex.open(shards(2))) {
       Cancellation cancelled = new Cancellation();
       cancelled.cancel();
@@ -285,6 +285,8 @@ class ShardedIndexTest {
       wrong.forEach((call, type) -> assertThatThrownBy(call::run).isInstanceOf(type));
       assertThatThrownBy(() -> index.searchAll(new float[] {1, Float.NaN}, 1))
           .hasMessageContaining("query 1");
+      assertThat(index.searchAll(new float[0], 1)).isEmpty();
+      assertThat(index.getAll()).isEmpty();
       assertThat(opened()).isEmpty();
     }
   }
