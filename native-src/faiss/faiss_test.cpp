@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -1784,27 +1785,29 @@ void faiss_reads_what_is_saved_and_writes_the_same() {
     CHECK_EQUAL(panvec_faiss_is_trained(index.handle()) == 1, upstream->is_trained);
     CHECK_EQUAL(index.slots() - (type.trained ? panvec_faiss_backlog(index.handle()) : 0), upstream->ntotal);
     if (upstream->ntotal < index.slots() || index.slots() == 0) return;
+    // What FAISS ranks by, codes, is not told where the rows are there too; the file is the same.
+    if (type.lossy && panvec_faiss_keeps_rows(index.handle()) == 1) return;
 
     if (auto* lists = dynamic_cast<faiss::IndexIVF*>(upstream.get())) lists->nprobe = lists->nlist;
     if (auto* graph = dynamic_cast<faiss::IndexHNSW*>(upstream.get())) graph->hnsw.efSearch = 3000;
-    std::size_t found = 0;
     for (int i = 0; i < 20; ++i) {
       std::vector<float> query = clustered(1, index.dim(), random);
-      // What FAISS ranks by: rows, or what codes decode to.
-      const Hits truth = type.lossy && panvec_faiss_keeps_rows(index.handle()) == 1
-                             ? search(index, query.data(), 10, {3000, 100, 1})
-                             : exact(index, query.data(), 10);
+      std::map<std::int64_t, float> distance_of;
+      for (const auto& [distance, id] : exact(index, query.data(), static_cast<std::int32_t>(index.slots()))) {
+        distance_of[id] = distance;
+      }
+      // A graph of few links leaves some rows out, to whoever walks it.
+      const Hits truth = type.graph ? search(index, query.data(), 10, {3000, 100, 1}) : exact(index, query.data(), 10);
       if (index.metric() == PANVEC_COSINE) panvec::reference_unit(query.data(), query.size(), query.data());
       float distances[10];
       faiss::idx_t labels[10];
       upstream->search(1, query.data(), 10, distances, labels);
+      // Compared by distance: many rows have one code, and sums are rounded otherwise.
+      const float farthest = truth.back().first;
       for (const faiss::idx_t label : labels) {
-        found += std::count_if(truth.begin(), truth.end(),
-                               [&](const auto& hit) { return hit.second == Index::id_of(label); });
+        CHECK(distance_of.at(Index::id_of(label)) <= farthest + 1e-4F * (std::abs(farthest) + 1));
       }
     }
-    // Ranks of codes are rounded otherwise.
-    CHECK(type.lossy || type.graph ? found >= 190 : found == 200);
   });
 }
 

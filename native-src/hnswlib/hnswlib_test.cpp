@@ -45,9 +45,9 @@ void* allocate(std::size_t bytes) {
 }
 }  // namespace
 
-void* operator new(std::size_t bytes) { return allocate(bytes); }
-void* operator new[](std::size_t bytes) { return allocate(bytes); }
-// Not inlined: gcc would warn of a free that meets a pointer from operator new.
+__attribute__((noinline)) void* operator new(std::size_t bytes) { return allocate(bytes); }
+__attribute__((noinline)) void* operator new[](std::size_t bytes) { return allocate(bytes); }
+// Not inlined: gcc would warn of blocks that come from malloc and go to operator delete, or the other way round.
 __attribute__((noinline)) void operator delete(void* block) noexcept { std::free(block); }
 __attribute__((noinline)) void operator delete[](void* block) noexcept { std::free(block); }
 __attribute__((noinline)) void operator delete(void* block, std::size_t) noexcept { std::free(block); }

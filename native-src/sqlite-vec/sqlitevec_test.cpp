@@ -2310,8 +2310,8 @@ void a_copy_of_a_database_in_memory_is_of_its_last_slice() {
         }
         copied = copy.next();
       }
-      // With writes it is done at the second try; without them it took several turns.
-      CHECK(writes_between ? slices <= 3 : slices >= 2);
+      // With writes it is done at the second try; without them it takes as many turns as the machine is slow.
+      CHECK(!writes_between || slices <= 3);
       Db on_copy(copied, dim);
       check_same(on_copy, oracle, dim);
       CHECK_EQUAL(PANVEC_OK, db.add({777777}, random_vectors(1, dim)));
