@@ -605,6 +605,13 @@ public final class ManagedIndex implements SavableIndex {
         write(file, version, options);
         return;
       }
+      if (viewed != null) {
+        // What is built anew takes its rows from memory.
+        try (ManagedIndex opened = open(engine, viewed.reader())) {
+          opened.export(file, options);
+        }
+        return;
+      }
       Generation copy = copyOf(version);
       try {
         Version compact = copy.versions().current();

@@ -8,7 +8,9 @@ import io.github.panvec.Parameter;
 import io.github.panvec.VectorIndex;
 import io.github.panvec.engine.Engine;
 import io.github.panvec.engine.ManagedIndex;
+import io.github.panvec.snapshot.SnapshotContents;
 import io.github.panvec.snapshot.SnapshotReader;
+import io.github.panvec.spi.ForeignFile;
 import io.github.panvec.spi.VectorBackend;
 import java.util.EnumSet;
 import java.util.List;
@@ -73,6 +75,11 @@ public final class FaissBackend implements VectorBackend {
   @Override
   public VectorIndex view(IndexSpec spec, SnapshotReader reader) {
     return ManagedIndex.view(engine(spec), reader);
+  }
+
+  @Override
+  public SnapshotContents importFile(ForeignFile file) {
+    return FaissFile.contents(file);
   }
 
   private Engine engine(IndexSpec spec) {

@@ -31,6 +31,7 @@ import io.github.panvec.Limits;
 import io.github.panvec.Metric;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.bindings.faiss.PanvecFaiss;
+import io.github.panvec.engine.GraphExport;
 import io.github.panvec.engine.NativeSlotIndex;
 import io.github.panvec.engine.NativeStatus;
 import io.github.panvec.engine.SearchCost;
@@ -43,9 +44,11 @@ import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.LongUnaryOperator;
 
 /** One index of libpanvec_faiss: one method per function of its header. */
 final class FaissSlotIndex extends NativeSlotIndex {
+  private final Metric metric;
   private final FaissParameters parameters;
 
   FaissSlotIndex(Metric metric, int dimension, FaissParameters parameters) {
@@ -66,6 +69,7 @@ final class FaissSlotIndex extends NativeSlotIndex {
                 error,
                 capacity),
         PanvecFaiss::panvec_faiss_free);
+    this.metric = metric;
     this.parameters = parameters;
   }
 
@@ -345,6 +349,11 @@ final class FaissSlotIndex extends NativeSlotIndex {
         asView,
         error,
         ERROR_BYTES);
+  }
+
+  @Override
+  public GraphExport exporter(long slotCount, LongUnaryOperator ids) {
+    return new FaissExport(metric, dimension(), slotCount, ids);
   }
 
   @Override
