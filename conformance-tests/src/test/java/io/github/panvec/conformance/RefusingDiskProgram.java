@@ -38,7 +38,11 @@ final class RefusingDiskProgram {
         // Room for ever more of the next generation, until there is enough.
         for (long room = 0; ; room += Math.max(4096, bytes / 12)) {
           fill(filler, room);
-          if (!isRefused(index, saved, IndexIoException.class, "(?s).*(No space left on device|disk is full).*")) {
+          if (!isRefused(
+              index,
+              saved,
+              IndexIoException.class,
+              "(?s).*(No space left on device|disk is full).*")) {
             break;
           }
           refused++;

@@ -24,10 +24,7 @@ class RefusingDiskTest {
     List<String> shell = new ArrayList<>(way);
     shell.addAll(
         List.of(
-            "sh",
-            "-c",
-            "mount -t tmpfs -o size=3m none \"$0\" && exec \"$@\"",
-            folder.toString()));
+            "sh", "-c", "mount -t tmpfs -o size=3m none \"$0\" && exec \"$@\"", folder.toString()));
     return shell;
   }
 

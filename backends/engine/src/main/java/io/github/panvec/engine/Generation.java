@@ -152,7 +152,8 @@ final class Generation {
     firstNameless = (int) slotCount;
     if (asView) {
       ids.map(saved.ids());
-      savedOrder = new SavedOrder(ids, saved.order(), what -> saved.corrupt(SnapshotFiles.ORDER, what));
+      savedOrder =
+          new SavedOrder(ids, saved.order(), what -> saved.corrupt(SnapshotFiles.ORDER, what));
     } else {
       ids.reserve(slotCount);
       for (long slot = 0; slot < slotCount; slot++) {

@@ -13,8 +13,7 @@ import java.util.function.Function;
  * @param order int32 live slots, sorted by id
  * @param corrupt what is wrong with the order, as an exception that names its file
  */
-record SavedOrder(
-    SlotIds ids, MemorySegment order, Function<String, CorruptIndexException> corrupt)
+record SavedOrder(SlotIds ids, MemorySegment order, Function<String, CorruptIndexException> corrupt)
     implements SlotLookup {
   private static final ValueLayout.OfInt INT = SnapshotFiles.INT;
 
