@@ -22,6 +22,9 @@ class ProgressTest {
             () -> {
               while (!text.toString().matches("(?s).*Saving: [0-9]+ s.*")) {
                 LockSupport.parkNanos(1_000_000);
+                if (Thread.interrupted()) {
+                  throw new IllegalStateException("no seconds are shown: " + text);
+                }
               }
               return "saved";
             });
