@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Version of the C interface of all libraries; the Java side refuses a library that reports another one. */
-#define PANVEC_ABI_VERSION 3
+#define PANVEC_ABI_VERSION 4
 
 #define PANVEC_OK 0
 #define PANVEC_INVALID_ARGUMENT 1 /* the caller's mistake that is not about a vector's values */

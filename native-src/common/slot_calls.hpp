@@ -95,8 +95,7 @@ std::size_t walk_graph(const Graph& graph, const Distance& distance, const SlotV
   // Beyond this, moving the tail of one ordered array costs more than two heaps.
   constexpr std::size_t largest_ordered_pool = 768;
   const auto published = static_cast<std::size_t>(version.slot_count);
-  // Linking may begin at any time: then slots turn up that the version has not.
-  const bool all = ef <= largest_ordered_pool && version.admits_all(linked) && graph.entry() < published;
+  const bool all = ef <= largest_ordered_pool && version.admits_all(linked);
   Walk<Graph, Distance> walk(graph, published, distance, scratch, watch);
   if (all) {
     const std::size_t found = walk.all(ef);

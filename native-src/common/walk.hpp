@@ -1,12 +1,13 @@
 // Greedy best-first search over an HNSW graph, apart from who built the graph and from what a distance is. It may go on
 // beside a thread that links: then a list is one of before, of after, or in between, and what is in it was or will be a
-// neighbour. So each entry is read once, and looked at before it is used.
+// neighbour, or is 0 where a count was read before the list was emptied. So each entry is read once, and looked at before
+// it is used; a slot may be found on a layer that it is not on.
 //
 // A Graph offers
 //   std::size_t slots() const, max_degree() const     slots are numbered below slots(); no list is longer
 //   std::uint32_t entry() const; int max_level() const
 //   Links links(std::uint32_t slot) const             on layer 0
-//   Links links(std::uint32_t slot, int level) const  on a layer above
+//   Links links(std::uint32_t slot, int level) const  on a layer above; none where the slot is not on it
 //   void prefetch_links(std::uint32_t slot) const     fetches what links(slot) reads
 // A Distance offers
 //   float operator()(std::uint32_t slot) const     smaller is nearer, never NaN
@@ -66,6 +67,7 @@ class Walk {
     std::vector<Candidate>& pool = scratch_.candidates;
     if (pool.size() < ef) pool.resize(ef);
     pool[0] = descend();
+    if (is_cut_off(pool[0].slot)) return 0;
     scratch_.visited.visit(pool[0].slot);
     std::size_t size = 1;
     std::size_t next = 0;
@@ -116,6 +118,7 @@ class Walk {
       std::push_heap(found.begin(), found.end(), nearer);
     };
     const Candidate start = descend();
+    if (is_cut_off(start.slot)) return 0;
     scratch_.visited.visit(start.slot);
     consider(start.distance, start.slot);
     while (!candidates.empty()) {
@@ -171,6 +174,10 @@ class Walk {
     }
     return best;
   }
+
+  // Whether there is no way on, since the list is being made anew (usearch empties it first): rather nothing is found, and
+  // the caller scans, than this one slot.
+  bool is_cut_off(std::uint32_t slot) const { return published_ > 1 && graph_.links(slot).count == 0; }
 
   // Copies the slots of a list that are below the limit to scratch.neighbours; how many.
   std::size_t existing(const Links& links, std::size_t limit) const {

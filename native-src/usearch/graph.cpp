@@ -75,12 +75,12 @@ void Graph::reserve_upstream(std::size_t nodes, std::size_t contexts) {
 }
 
 void Graph::reserve(std::size_t capacity) {
-  if (capacity <= capacity_) return;
-  if (capacity > upstream_capacity_) {
-    reserve_upstream(std::max({capacity, 2 * upstream_capacity_, kLeastNodes}),
+  const bool grows = capacity > upstream_capacity_;
+  if (grows || expected_threads_ > contexts_.size()) {
+    reserve_upstream(grows ? std::max({capacity, 2 * upstream_capacity_, kLeastNodes}) : upstream_capacity_,
                      std::max(contexts_.size(), expected_threads_));
   }
-  capacity_ = capacity;
+  capacity_ = std::max(capacity_, capacity);
 }
 
 // The first slot on the highest layer, as usearch has it (and keeps to itself): a slot that rises above all others is

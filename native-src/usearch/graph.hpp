@@ -173,7 +173,7 @@ class Unfinished {
 // Node = key = slot.
 class Graph {
  public:
-  // That link uses.
+  // That link uses. Each costs a context and, in usearch's table of locks, 16 KiB at m = 16.
   static constexpr unsigned kMostThreads = 256;
 
   Graph(std::size_t m, std::size_t ef_construction);
@@ -212,7 +212,7 @@ class Graph {
 
   // Strong guarantee.
   void reserve(std::size_t capacity);
-  // For so many threads reserve makes room that link would make otherwise, and not beside walks.
+  // Link uses at most so many, once reserve has made room for them.
   void expect_threads(unsigned threads) { expected_threads_ = std::clamp(threads, 1u, kMostThreads); }
 
   // Links the slots from linked() on, beside walks, ranked by rows or by codes. `linked` counts them, also when this

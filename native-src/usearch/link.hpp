@@ -131,15 +131,14 @@ const char* Graph::insert(const Metric& metric, const Prefetch& prefetch, unsign
 template <typename Vectors>
 void Graph::link_ranked(const Vectors& vectors, std::int64_t count, unsigned threads, const std::int32_t* yield,
                         std::int64_t slice_nanos, std::int64_t& linked) {
-  // A thread must be worth its start, and costs a context and, in usearch's table of locks, 16 KiB at m = 16.
+  // A thread must be worth its start.
   constexpr std::int64_t slots_per_thread = 16;
-  constexpr unsigned most_threads = Graph::kMostThreads;
   linked = 0;
   if (count <= 0) return;
   const std::int64_t first = this->linked();
-  const auto workers = static_cast<unsigned>(
-      std::clamp<std::int64_t>(count / slots_per_thread, 1, std::clamp(threads, 1u, most_threads)));
-  if (workers > contexts_.size()) reserve_upstream(upstream_capacity_, workers);
+  // More contexts would move the nodes beneath walks.
+  const auto most = std::min<std::int64_t>(std::max(threads, 1u), static_cast<std::int64_t>(contexts_.size()));
+  const auto workers = static_cast<unsigned>(std::clamp<std::int64_t>(count / slots_per_thread, 1, most));
   unfinished_.start(workers);
   const LinkMetric<Vectors> metric(vectors, unfinished_);
   const LinkPrefetch<Vectors> prefetch(vectors);

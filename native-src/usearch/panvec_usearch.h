@@ -7,8 +7,8 @@
  * version (slot_count, dead_pages) and a filter.
  *
  * Concurrency. Any number of search, exact, exact_slots, row and stats calls may run together; none waits for another.
- * reserve needs exclusive access, and so does link with more threads than expect_threads said. prepare, stage, stage_from
- * and link are a writer's: they may run beside searches, but not beside another of them or reserve. Rows that are being
+ * reserve needs exclusive access. prepare, expect_threads, stage, stage_from and link are a writer's: they may run beside
+ * searches, but not beside another of them or reserve. Rows that are being
  * linked are in no answer, since slot_count is that of a version from before. The source of a stage_from is only read, as
  * by a search. The engine's locks provide all this. No call uses more threads than it is given, and none outlives its
  * call.
@@ -76,7 +76,8 @@ void panvec_usearch_free(panvec_usearch *index);
 int32_t panvec_usearch_prepare(panvec_usearch *index, int64_t capacity, char *error, int32_t error_capacity);
 int32_t panvec_usearch_reserve(panvec_usearch *index, int64_t capacity, char *error, int32_t error_capacity);
 
-/* Says how many threads link will be given, 1 by default: the next reserve makes room for them. */
+/* The most threads that link uses, 1 by default, from the next reserve on, which makes room for them: 16 KiB each at
+ * m = 16, more with a larger m. */
 void panvec_usearch_expect_threads(panvec_usearch *index, int32_t threads);
 
 /* Writes `count` rows (count * dim floats) at slots first_slot ...; first_slot must be >= the number of linked slots

@@ -127,7 +127,8 @@ class Index {
     return status;
   }
 
-  void reserve(std::int64_t capacity) {
+  void reserve(std::int64_t capacity, std::int32_t threads = 2) {
+    panvec_usearch_expect_threads(handle(), threads);
     ok(panvec_usearch_reserve(handle(), capacity, error_text, sizeof error_text));
     name(capacity);
   }
@@ -144,7 +145,7 @@ class Index {
 
   void add(const std::vector<float>& rows, std::int32_t threads = 1) {
     const auto count = static_cast<std::int64_t>(rows.size() / dim());
-    reserve(slot_count_ + count);
+    reserve(slot_count_ + count, threads);
     stage(rows);
     std::int64_t linked = 0;
     ok(panvec_usearch_link(handle(), slot_count_, count, threads, nullptr, 0, &linked, error_text, sizeof error_text));
@@ -917,8 +918,8 @@ void linking_gives_way_when_asked_and_always_gets_ahead() {
   CHECK_EQUAL(std::int64_t{300}, linked);
 }
 
-// As an engine does it: walks share the graph lock, reserve and slices of link take it alone, growth is prepared and
-// rows are staged without it, and one store publishes a batch.
+// As an engine does it: walks share the graph lock, reserve takes it alone, growth is prepared, rows are staged and linked
+// without it, and one store publishes a batch.
 void searches_run_beside_linking() {
   constexpr std::size_t dim = 16;
   constexpr std::int64_t batches = 12, batch = 150, total = batches * batch;
@@ -926,7 +927,6 @@ void searches_run_beside_linking() {
   const std::vector<float> rows = gaussian(total, dim, random);
   panvec_usearch* index = nullptr;
   ok(panvec_usearch_create(PANVEC_L2, dim, PANVEC_USEARCH_F32, 8, 60, 1, &index, error_text, sizeof error_text));
-  panvec_usearch_expect_threads(index, 2);
   std::vector<std::int64_t> ids(kSlotsPerPage);
   std::iota(ids.begin(), ids.end(), 0);
   const std::int64_t* id_page = ids.data();
@@ -937,6 +937,9 @@ void searches_run_beside_linking() {
   std::atomic<bool> finished{false};
   std::atomic<std::int64_t> searches{0};
   std::int32_t waiting = 0;
+  std::atomic<std::int64_t> wanted{0}, got{0};
+  const std::vector<std::uint64_t> even(kSlotsPerPage / 64, 0x5555555555555555), odd(kSlotsPerPage / 64, 0xAAAAAAAAAAAAAAAA);
+  const std::uint64_t* odd_page = odd.data();
 
   const auto searcher = [&](std::uint32_t seed) {
     std::mt19937 own(seed);
@@ -951,19 +954,31 @@ void searches_run_beside_linking() {
       turnstile.unlock();
       __atomic_sub_fetch(&waiting, 1, __ATOMIC_RELAXED);
       const std::int64_t visible = published.load();
+      // Half of them all, by turns by a filter and by dead rows.
+      const bool some = own() % 2 == 0;
+      const bool by_filter = own() % 2 == 0;
+      const std::uint64_t* filter = some && by_filter ? even.data() : nullptr;
+      const std::uint64_t* const* dead = some && !by_filter ? &odd_page : nullptr;
       CHECK_EQUAL(PANVEC_OK,
-                  panvec_usearch_search(index, visible, nullptr, &id_page, nullptr, query.data(), 10, 40, 1, nullptr,
+                  panvec_usearch_search(index, visible, dead, &id_page, filter, query.data(), 10, 40, 1, nullptr,
                                         kForever, found_ids, distances, &count, nullptr, 0));
       CHECK(count <= std::min<std::int64_t>(10, visible));
       for (std::int32_t i = 0; i < count; ++i) {
-        CHECK(found_ids[i] >= 0 && found_ids[i] < visible);
+        CHECK(found_ids[i] >= 0 && found_ids[i] < visible && (!some || found_ids[i] % 2 == 0));
         CHECK_EQUAL(panvec::reference_distance(panvec::Metric::kL2, query.data(),
                                                &rows[static_cast<std::size_t>(found_ids[i]) * dim], dim),
                     distances[i]);
       }
-      CHECK_EQUAL(PANVEC_OK, panvec_usearch_exact(index, 0, visible, nullptr, &id_page, nullptr, query.data(), 10, 1,
+      const std::vector<std::int64_t> found(found_ids, found_ids + count);
+      CHECK_EQUAL(PANVEC_OK, panvec_usearch_exact(index, 0, visible, dead, &id_page, filter, query.data(), 10, 1,
                                                   found_ids, distances, &exact_count, nullptr, 0));
-      CHECK_EQUAL(std::min<std::int64_t>(10, visible), static_cast<std::int64_t>(exact_count));
+      CHECK_EQUAL(std::min<std::int64_t>(10, some ? (visible + 1) / 2 : visible), static_cast<std::int64_t>(exact_count));
+      if (visible > 0 && visible < total) {
+        wanted.fetch_add(exact_count);
+        got.fetch_add(std::count_if(found.begin(), found.end(), [&](std::int64_t id) {
+          return std::find(found_ids, found_ids + exact_count, id) != found_ids + exact_count;
+        }));
+      }
       CHECK(panvec_usearch_memory_bytes(index) > visible * static_cast<std::int64_t>(dim * sizeof(float)));
       searches.fetch_add(1);
     }
@@ -976,6 +991,7 @@ void searches_run_beside_linking() {
     {
       const std::lock_guard<std::mutex> turn(turnstile);
       const std::unique_lock<std::shared_mutex> alone(graph_lock);
+      if (first == 3 * batch) panvec_usearch_expect_threads(index, 2);
       CHECK_EQUAL(PANVEC_OK, panvec_usearch_reserve(index, first + batch, nullptr, 0));
     }
     std::int64_t row;
@@ -984,8 +1000,10 @@ void searches_run_beside_linking() {
                                                 &component, nullptr, 0));
     for (std::int64_t done = 0; done < batch;) {
       std::int64_t linked = 0;
-      CHECK_EQUAL(PANVEC_OK, panvec_usearch_link(index, first + done, batch - done, 2, &waiting, 200000, &linked, nullptr,
-                                                 0));
+      // More threads than it expects and has made room for must not move anything beneath the searches.
+      const std::int32_t threads = first < 3 * batch ? 1000 : 2;
+      CHECK_EQUAL(PANVEC_OK, panvec_usearch_link(index, first + done, batch - done, threads, &waiting, 200000, &linked,
+                                                 nullptr, 0));
       done += linked;
       std::this_thread::yield();
     }
@@ -996,6 +1014,8 @@ void searches_run_beside_linking() {
   }
   finished.store(true);
   for (std::thread& thread : threads) thread.join();
+  // 0.99 and more; what is linked meanwhile must lead searches on, and not astray.
+  CHECK(got.load() >= 0.97 * static_cast<double>(wanted.load()));
   panvec_usearch_free(index);
 }
 

@@ -34,6 +34,9 @@ final class Generation {
   /** Where somebody looks after every slice: a slice is worth the start of its threads. */
   private static final long WATCHED_SLICE_NANOS = 2_000_000;
 
+  /** Beside searches nobody asks for the end of a slice; but helpers come and go. */
+  private static final long BESIDE_SLICE_NANOS = 20_000_000;
+
   /** Rows cross into native memory in slices of this size. */
   private static final long STAGE_BYTES = 4L << 20;
 
@@ -516,8 +519,9 @@ final class Generation {
   private void link(long count, int threads, WriteOptions options) {
     Limits limits = options.limits();
     boolean watched = options.listener() != null || !limits.isNone();
-    MemorySegment yield = watched ? ALWAYS : linking().readersWaiting();
-    long sliceNanos = watched ? WATCHED_SLICE_NANOS : SLICE_NANOS;
+    boolean beside = slots.linksBesideSearches();
+    MemorySegment yield = watched || beside ? ALWAYS : graph.readersWaiting();
+    long sliceNanos = watched ? WATCHED_SLICE_NANOS : beside ? BESIDE_SLICE_NANOS : SLICE_NANOS;
     long first = nextSlot;
     long end = nextSlot + count;
     while (nextSlot < end || slots.backlog() > 0) {

@@ -31,7 +31,7 @@ public final class NativeStatus {
   public static final int STOPPED = 13;
 
   /** Version of the C interface that this Java side speaks. */
-  public static final int ABI_VERSION = 3;
+  public static final int ABI_VERSION = 4;
 
   private NativeStatus() {}
 

@@ -38,6 +38,12 @@ final class JavaSlotIndex implements SlotIndex {
 
   boolean closed;
 
+  /** What {@link #linksBesideSearches} answers. */
+  boolean beside;
+
+  /** Runs in the midst of each {@link #link}. */
+  Runnable whileLinking = () -> {};
+
   /** It trains by itself with so many slots; 0: it learns nothing. */
   long trainAt;
 
@@ -175,8 +181,14 @@ final class JavaSlotIndex implements SlotIndex {
   }
 
   @Override
+  public boolean linksBesideSearches() {
+    return beside;
+  }
+
+  @Override
   public Linked link(
       long firstSlot, long count, int threads, MemorySegment yield, long sliceNanos) {
+    whileLinking.run();
     if (firstSlot != linked) {
       throw new IllegalStateException("slot " + firstSlot + " is not the next, " + linked + " is");
     }

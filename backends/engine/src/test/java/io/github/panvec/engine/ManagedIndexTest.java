@@ -19,6 +19,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -290,6 +291,53 @@ class ManagedIndexTest {
     assertThat(walked(10)).containsExactly(LongStream.range(0, 10).toArray());
     index.add(150, new float[1]);
     assertThat(found()).hasSize(151);
+  }
+
+  // ---- linking beside searches
+
+  @Test
+  void searchesGoOnWhileRowsAreLinkedWhereTheLibrarySaysSo() {
+    index.addAll(new long[] {1, 2}, new float[] {1, 2});
+    slots.beside = true;
+    List<long[]> meanwhile = new ArrayList<>();
+    slots.whileLinking = () -> joined(new Thread(() -> meanwhile.add(found())));
+    index.addAll(new long[] {3, 4}, new float[] {3, 4});
+    slots.whileLinking = () -> {};
+    assertThat(meanwhile).hasSize(1);
+    assertThat(meanwhile.get(0)).containsExactly(1, 2);
+    assertThat(found()).containsExactly(1, 2, 3, 4);
+  }
+
+  @Test
+  void searchesWaitForLinkingWhereItChangesWhatTheyRead() {
+    index.addAll(new long[] {1, 2}, new float[] {1, 2});
+    List<long[]> meanwhile = Collections.synchronizedList(new ArrayList<>());
+    Thread searcher = new Thread(() -> meanwhile.add(found()));
+    slots.whileLinking =
+        () -> {
+          searcher.start();
+          while (searcher.getState() != Thread.State.WAITING) {
+            assertThat(searcher.getState()).isNotEqualTo(Thread.State.TERMINATED);
+            Thread.onSpinWait();
+          }
+        };
+    index.addAll(new long[] {3, 4}, new float[] {3, 4});
+    slots.whileLinking = () -> {};
+    joined(searcher);
+    assertThat(meanwhile).hasSize(1);
+  }
+
+  private static void joined(Thread thread) {
+    try {
+      if (thread.getState() == Thread.State.NEW) {
+        thread.start();
+      }
+      // A minute is never taken, but by who waits for ever.
+      thread.join(60_000);
+      assertThat(thread.isAlive()).as("still waiting").isFalse();
+    } catch (InterruptedException interrupted) {
+      throw new AssertionError(interrupted);
+    }
   }
 
   // ---- batches of queries

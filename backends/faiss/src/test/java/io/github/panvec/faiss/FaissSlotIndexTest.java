@@ -200,6 +200,13 @@ class FaissSlotIndexTest {
     assertThat(search(index, request())).isEqualTo(found);
   }
 
+  /** Others move what a search reads while they link. */
+  @ParameterizedTest
+  @EnumSource(FaissType.class)
+  void onlyAGraphOverVectorsIsLinkedBesideSearches(FaissType type) {
+    assertThat(create(type, true).linksBesideSearches()).isEqualTo(type == FaissType.HNSW);
+  }
+
   /** One call of native code, which nothing but the native code can end before it is done. */
   @Test
   void aWalkThatIsUnderWayStopsAsItsRequestSays() throws Exception {

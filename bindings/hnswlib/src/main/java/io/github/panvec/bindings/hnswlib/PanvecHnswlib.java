@@ -67,10 +67,10 @@ public class PanvecHnswlib {
     public static final AddressLayout C_POINTER = ValueLayout.ADDRESS
             .withTargetLayout(MemoryLayout.sequenceLayout(java.lang.Long.MAX_VALUE, JAVA_BYTE));
     public static final ValueLayout.OfLong C_LONG = ValueLayout.JAVA_LONG;
-    private static final int PANVEC_ABI_VERSION = (int)3L;
+    private static final int PANVEC_ABI_VERSION = (int)4L;
     /**
      * {@snippet lang=c :
-     * #define PANVEC_ABI_VERSION 3
+     * #define PANVEC_ABI_VERSION 4
      * }
      */
     public static int PANVEC_ABI_VERSION() {
