@@ -6,7 +6,9 @@ import io.github.panvec.IndexSpec;
 import io.github.panvec.Metric;
 import io.github.panvec.Parameter;
 import io.github.panvec.VectorIndex;
+import io.github.panvec.snapshot.SnapshotContents;
 import io.github.panvec.snapshot.SnapshotReader;
+import io.github.panvec.spi.ForeignFile;
 import io.github.panvec.spi.VectorBackend;
 import java.util.EnumSet;
 import java.util.List;
@@ -92,5 +94,11 @@ public final class SqliteVecBackend implements VectorBackend {
   public VectorIndex view(IndexSpec spec, SnapshotReader reader) {
     SqliteVecLibrary.INSTANCE.require();
     return SqliteVecIndex.view(spec, reader);
+  }
+
+  @Override
+  public SnapshotContents importFile(ForeignFile file) {
+    SqliteVecLibrary.INSTANCE.require();
+    return SqliteVecFile.contents(file);
   }
 }

@@ -16,6 +16,7 @@ import io.github.panvec.SearchResult;
 import io.github.panvec.SnapshotManifest;
 import io.github.panvec.WriteOptions;
 import io.github.panvec.engine.DistinctIds;
+import io.github.panvec.snapshot.ExportedFile;
 import io.github.panvec.snapshot.SnapshotContent;
 import io.github.panvec.snapshot.SnapshotContents;
 import io.github.panvec.snapshot.SnapshotReader;
@@ -28,6 +29,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.CopyOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -569,19 +571,41 @@ final class SqliteVecIndex implements SavableIndex {
     connections.beginSave();
     try (SqliteVecConnection state = stateToSave()) {
       state.beginRead();
-      long size = state.size();
-      long dead = state.usage().deadRows();
-      return writer.write(
-          new SnapshotContents(
-              SqliteVecBackend.NAME,
-              SqliteVecBackend.UPSTREAM_VERSION,
-              spec.metric(),
-              dimension,
-              Map.of(),
-              size,
-              dead,
-              Map.of(),
-              List.of(SnapshotContent.of(DATABASE, sink -> sink.writeBy(state::save)))));
+      return writer.write(contents(spec, state));
+    } finally {
+      connections.endSave();
+    }
+  }
+
+  /**
+   * What is saved of a database.
+   *
+   * @param state open until the contents have been written
+   */
+  static SnapshotContents contents(IndexSpec spec, SqliteVecConnection state) {
+    return new SnapshotContents(
+        SqliteVecBackend.NAME,
+        SqliteVecBackend.UPSTREAM_VERSION,
+        spec.metric(),
+        spec.dimension(),
+        Map.of(),
+        state.size(),
+        state.usage().deadRows(),
+        Map.of(),
+        List.of(SnapshotContent.of(DATABASE, sink -> sink.writeBy(state::save))));
+  }
+
+  /**
+   * The database that a snapshot has. Its table of vectors is {@code panvec_vectors}: of {@code
+   * vec0}, its column {@code vector}; under DOT, which vec0 does not know, an ordinary one with the
+   * columns {@code id} and {@code vector}.
+   */
+  @Override
+  public void export(Path target, CopyOption... options) {
+    connections.beginSave();
+    try (SqliteVecConnection state = stateToSave()) {
+      state.beginRead();
+      ExportedFile.write(target, sink -> sink.writeBy(state::save), options);
     } finally {
       connections.endSave();
     }

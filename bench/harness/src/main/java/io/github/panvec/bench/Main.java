@@ -79,6 +79,8 @@ public final class Main implements Runnable {
             .addSubcommand(new QueryCommand(out, progress))
             .addSubcommand(new InspectCommand(out, progress))
             .addSubcommand(new VerifyCommand(out, progress))
+            .addSubcommand(new ImportCommand(out, progress))
+            .addSubcommand(new ExportCommand(out, progress))
             .addSubcommand(new EvalCommand(out, progress))
             .addSubcommand(new DoctorCommand(out, progress))
             .addSubcommand(new ConformanceCommand(out, progress))
@@ -107,7 +109,8 @@ public final class Main implements Runnable {
   public void run() {
     throw new CommandLine.ParameterException(
         spec.commandLine(),
-        "Say what to do: build, query, inspect, verify, eval, doctor, conformance, soak or test");
+        "Say what to do: build, query, inspect, verify, import, export, eval, doctor, conformance,"
+            + " soak or test");
   }
 
   private int report(Exception thrown, Progress progress) {
