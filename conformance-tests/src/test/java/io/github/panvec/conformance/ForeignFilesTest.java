@@ -207,7 +207,7 @@ class ForeignFilesTest {
   /** Of vectors that were rounded to codes. */
   private static void assertSimilar(
       VectorIndex found, VectorIndex index, List<SearchRequest> requests) {
-    int common = 0;
+    long common = 0;
     for (SearchRequest request : requests) {
       List<Long> ids = index.search(request).hits().stream().map(Hit::id).toList();
       common += found.search(request).hits().stream().filter(hit -> ids.contains(hit.id())).count();
