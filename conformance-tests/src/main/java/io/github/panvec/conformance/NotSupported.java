@@ -24,9 +24,10 @@ import java.util.stream.Collectors;
  * <pre>{@code KINDS | METRICS | CLAIMS | REASON}</pre>
  *
  * <p>{@code KINDS} is a backend and a type ({@code usearch i8}), {@code codes-only}, {@code
- * keeps-vectors}, {@code learns-nothing} or {@code no-snapshots}; {@code METRICS} and {@code CLAIMS} are lists with
- * commas, {@code *} standing for all metrics, or any letters of a name: {@code usearch i8*}, {@code
- * exact.*}. A line whose claims are {@code *} says that the metrics are not taken at all.
+ * keeps-vectors}, {@code learns-nothing} or {@code no-snapshots}; {@code METRICS} and {@code
+ * CLAIMS} are lists with commas, {@code *} standing for all metrics, or any letters of a name:
+ * {@code usearch i8*}, {@code exact.*}. A line whose claims are {@code *} says that the metrics are
+ * not taken at all.
  */
 final class NotSupported {
   static final String RESOURCE = "META-INF/panvec/not-supported.txt";
