@@ -25,7 +25,18 @@ class FileSaver {
 
   // The next bytes into `room` (at least kLeastRoom of them); how many, 0 at the end.
   virtual std::size_t next(char* room, std::size_t capacity) = 0;
+
+ protected:
+  // What next returns: that a unit does not fit is not the end.
+  static std::size_t piece(std::size_t written, bool all) {
+    if (written == 0 && !all) fail(PANVEC_NATIVE, "a part of the file is larger than the room for it");
+    return written;
+  }
 };
+
+// No graph that we read has more: layers are drawn from random numbers of 53 bits, and each is at most half as likely as
+// the one below.
+constexpr int kHighestLayer = 63;
 
 // panvec_x_save_next, but for its arguments.
 inline std::int64_t save_next(FileSaver& file, char* room, std::int64_t capacity) {

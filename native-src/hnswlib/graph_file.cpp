@@ -34,18 +34,18 @@ class GraphSaver final : public FileSaver {
     for (; base_ < count && capacity - written >= header_.stride; ++base_) {
       written += write_base(room + written);
     }
-    if (base_ < count) return written;
+    if (base_ < count) return piece(written, false);
     for (; upper_ < count && capacity - written >= upper_size(); ++upper_) {
       written += write_upper(room + written);
     }
-    return written;
+    return piece(written, upper_ == count);
   }
 
  private:
   std::size_t write_base(char* room) const {
     const GraphView view = graph_.view();
     std::memcpy(room, view.base_layer + base_ * header_.stride, header_.stride);
-    drop_later(room);
+    drop_later(room, 2 * header_.m);
     return header_.stride;
   }
 
@@ -61,25 +61,24 @@ class GraphSaver final : public FileSaver {
     if (size > 0) {
       char* lists = room + sizeof noted;
       std::memcpy(lists, graph_.view().upper_layers[upper_], size);
-      for (std::size_t at = 0; at < size; at += header_.upper_stride()) drop_later(lists + at);
+      for (std::size_t at = 0; at < size; at += header_.upper_stride()) drop_later(lists + at, header_.m);
     }
     return sizeof noted + size;
   }
 
-  // Without links to slots that are not in the file; where they were there is 0.
-  void drop_later(char* list) const {
+  // Without links to slots that are not in the file; where there are none is 0. A mapped list may say anything.
+  void drop_later(char* list, std::uint64_t most) const {
     std::uint32_t word = 0;
     std::memcpy(&word, list, sizeof word);
-    const std::uint32_t degree = word & 0xFFFF;
+    const auto degree = static_cast<std::uint32_t>(std::min<std::uint64_t>(word & 0xFFFF, most));
     std::uint32_t kept = 0;
     for (std::uint32_t i = 1; i <= degree; ++i) {
       std::uint32_t slot = 0;
       std::memcpy(&slot, list + i * sizeof slot, sizeof slot);
       if (slot < header_.count) std::memcpy(list + ++kept * sizeof slot, &slot, sizeof slot);
     }
-    std::memset(list + (kept + 1) * sizeof(std::uint32_t), 0, (degree - kept) * sizeof(std::uint32_t));
-    word = (word & ~std::uint32_t{0xFFFF}) | kept;
-    std::memcpy(list, &word, sizeof word);
+    std::memset(list + (kept + 1) * sizeof(std::uint32_t), 0, (most - kept) * sizeof(std::uint32_t));
+    std::memcpy(list, &kept, sizeof kept);
   }
 
   const Graph& graph_;
@@ -157,7 +156,8 @@ void GraphFile::check_list(const char* list, std::uint64_t slot, int level, std:
                            const std::vector<int>& levels) const {
   std::uint32_t word = 0;
   std::memcpy(&word, list, sizeof word);
-  const std::uint32_t degree = word & 0xFFFF;
+  // The upper half is hnswlib's own mark of dead rows, which ours never have.
+  const std::uint32_t degree = word;
   const auto where = [&] { return " at row " + std::to_string(slot) + ", layer " + std::to_string(level); };
   if (degree > most) FileBytes::corrupt("has " + std::to_string(degree) + " links" + where());
   for (std::uint32_t i = 1; i <= degree; ++i) {
@@ -198,7 +198,7 @@ std::vector<int> GraphFile::levels(Found&& found) const {
   FileBytes lists = upper;
   for (std::uint64_t slot = 0; slot < header.count; ++slot) {
     const auto size = lists.take<std::uint32_t>();
-    if (size % header.upper_stride() != 0) {
+    if (size % header.upper_stride() != 0 || size / header.upper_stride() > kHighestLayer) {
       FileBytes::corrupt("has upper layers of " + std::to_string(size) + " bytes at row " + std::to_string(slot));
     }
     levels[slot] = static_cast<int>(size / header.upper_stride());

@@ -91,8 +91,7 @@ class GraphSaver final : public FileSaver {
     const bool done = write_shape(room, written) && write_matrix(room, capacity, written) &&
                       write_heads(room, capacity, written) && write_levels(room, capacity, written) &&
                       write_nodes(room, capacity, written);
-    (void)done;
-    return written;
+    return piece(written, done);
   }
 
  private:
@@ -228,7 +227,7 @@ FileNodes::FileNodes(FileBytes file, std::size_t count, const NodeLayout& layout
   for (std::size_t slot = 0; slot < count; ++slot) {
     Level level;
     std::memcpy(&level, levels + slot * sizeof level, sizeof level);
-    if (level < 0) FileBytes::corrupt("has layer " + std::to_string(level) + at_row(slot));
+    if (level < 0 || level > kHighestLayer) FileBytes::corrupt("has layer " + std::to_string(level) + at_row(slot));
     before[slot] = static_cast<std::uint32_t>(layers);
     layers += static_cast<std::uint64_t>(level);
   }

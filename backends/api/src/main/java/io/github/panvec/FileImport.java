@@ -5,7 +5,7 @@ import io.github.panvec.snapshot.SnapshotReader;
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.URI;
+import java.net.URISyntaxException;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
@@ -17,6 +17,7 @@ import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
@@ -101,6 +102,10 @@ final class FileImport {
                   ? " does not exist"
                   : " is a directory; an engine's own file is wanted"));
     }
+    // A pipe would be read for ever.
+    if (!Files.isRegularFile(file)) {
+      throw new ForeignFileException(file + " is a device or a pipe; a file is wanted");
+    }
   }
 
   private void checkTarget() throws IOException {
@@ -121,11 +126,13 @@ final class FileImport {
   private void convert(Path folder, Path made) throws IOException {
     Path outcome = folder.resolve("outcome");
     Path log = folder.resolve("log");
-    Process process =
+    ProcessBuilder builder =
         new ProcessBuilder(command(folder, made, outcome))
             .redirectErrorStream(true)
-            .redirectOutput(log.toFile())
-            .start();
+            .redirectOutput(log.toFile());
+    // A debugger or an agent there is for this process.
+    builder.environment().keySet().removeAll(List.of("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"));
+    Process process = builder.start();
     int status;
     try {
       status = process.waitFor();
@@ -239,16 +246,22 @@ final class FileImport {
     ClassLoader loader = Panvec.backend(asked.backend()).getClass().getClassLoader();
     for (; loader != null; loader = loader.getParent()) {
       if (loader instanceof URLClassLoader known) {
-        for (URL url : known.getURLs()) {
-          if (url.getProtocol().equals("file")) {
-            entries.add(Path.of(URI.create(url.toString())).toString());
-          }
-        }
+        Stream.of(known.getURLs()).flatMap(url -> fileOf(url).stream()).forEach(entries::add);
       }
     }
     entries.add(System.getProperty("java.class.path", ""));
     entries.remove("");
     return String.join(File.pathSeparator, entries);
+  }
+
+  private static Optional<String> fileOf(URL url) {
+    try {
+      return url.getProtocol().equals("file")
+          ? Optional.of(Path.of(url.toURI()).toString())
+          : Optional.empty();
+    } catch (URISyntaxException | IllegalArgumentException notWritten) {
+      return Optional.of(url.getPath()); // with a space in it, for example
+    }
   }
 
   private static void deleteTree(@Nullable Path folder) {

@@ -173,7 +173,8 @@ public final class Panvec {
    * at most 24 bytes of memory for each vector, beside the pages that the operating system reads
    * and drops as it likes. Methods that change an index throw {@link
    * UnsupportedOperationException}. Later saves to the directory do not touch what a view reads; it
-   * is deleted by the first save after the view was closed.
+   * is deleted by the first save after the view was closed. Nobody else may cut the files off
+   * meanwhile: to read what is no longer there ends the process.
    *
    * @param snapshot the directory that was saved to
    * @param verify {@link Verify#SIZES} opens without reading; see there for what it does not find
@@ -230,12 +231,13 @@ public final class Panvec {
    *
    * <p>The file is read in a process of its own, with the class path or module path of this one,
    * and everything in it is checked: whatever is in it does no harm here. The snapshot is there
-   * complete or not at all.
+   * complete or not at all. To stop it, interrupt the thread: the other process is ended then.
    *
    * @param file never changed
    * @param spec backend, dimension and metric of the index, and parameters for it. What the file
    *     says of them must agree. hnswlib's files say nothing of the metric, and those of hnswlib
-   *     and FAISS know no COSINE: their vectors must be unit vectors then
+   *     and FAISS know no COSINE: their vectors must be unit vectors then, which is checked, but
+   *     for FAISS's codes, which do not tell
    * @param snapshot a directory that does not exist or is empty; its parent must exist
    * @return what was made; {@link #open(Path)} and {@link #view(Path)} read it
    * @throws ForeignFileException when it is another kind of file, or one of another metric or
@@ -248,7 +250,7 @@ public final class Panvec {
    * @throws IndexIoException when a file cannot be read or written
    * @throws UnsupportedOperationException when the backend reads no such files
    * @throws VectorIndexException when the other process cannot be started, or ends before it is
-   *     done
+   *     done, or the thread is interrupted
    */
   public static SnapshotManifest importFile(Path file, IndexSpec spec, Path snapshot) {
     resolve(spec, backend(spec.backend()));

@@ -106,15 +106,22 @@ record GenerationFiles(FileOperations operations, Path folder, long generation) 
     }
   }
 
-  /** The list's own name, and what it lists; no more than its name when it is damaged. */
+  /**
+   * What a save has put there: the list, and what it lists. A list that a loss of power cut off
+   * lists nothing, since it is on disk before any file is created; what else is called like it is
+   * nobody's here.
+   */
   private Set<String> own() throws IOException {
-    Set<String> names = new HashSet<>(Set.of(LIST));
+    Set<String> names = new HashSet<>();
     Path file = folder.resolve(LIST);
     if (operations.kind(file) != FileOperations.Kind.OTHER) {
       return names;
     }
     byte[] bytes = Whole.read(operations, file, MAX_LIST_BYTES);
     String text = new String(bytes, StandardCharsets.ISO_8859_1);
+    if (Whole.isBeginning(text, title())) {
+      names.add(LIST);
+    }
     int end = text.lastIndexOf("CRC-32C ");
     if (text.startsWith(title()) && end > 0) {
       String covered = text.substring(0, end);
@@ -127,5 +134,11 @@ record GenerationFiles(FileOperations operations, Path folder, long generation) 
       }
     }
     return names;
+  }
+
+  /** Whether all these files are there. */
+  boolean isComplete(List<String> names) throws IOException {
+    return operations.kind(folder) == FileOperations.Kind.DIRECTORY
+        && operations.list(folder).containsAll(names);
   }
 }

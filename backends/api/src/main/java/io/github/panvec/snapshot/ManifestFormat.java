@@ -25,7 +25,11 @@ final class ManifestFormat {
   /** Longer ones are not read. */
   static final int MAX_BYTES = 1 << 20;
 
-  private static final Pattern HEAD = Pattern.compile("\\{\n  \"format\": (0|[1-9][0-9]{0,8}),\n");
+  /** How they all begin. */
+  static final String BEGINNING = "{\n  \"format\": ";
+
+  private static final Pattern HEAD =
+      Pattern.compile(Pattern.quote(BEGINNING) + "(0|[1-9][0-9]{0,8}),\n");
   private static final String CHECKSUM = ",\n  \"crc32c\": \"";
   private static final String TAIL = "\"\n}\n";
   private static final int DIGITS = 8;

@@ -24,6 +24,9 @@ final class SnapshotLocks {
   /** Its name in the snapshot's directory. It stays there; its content is for people. */
   static final String NAME = "lock";
 
+  /** How its content begins. */
+  private static final String HOLDER = "number ";
+
   /** The byte that the writer locks; far behind the text, which stays readable on Windows so. */
   private static final long WRITER = 1L << 40;
 
@@ -115,7 +118,7 @@ final class SnapshotLocks {
               "thread \"%s\", since %s",
               Thread.currentThread().getName(), Instant.now().truncatedTo(ChronoUnit.SECONDS));
       writer = holder;
-      quietly(() -> file.write("number " + ProcessHandle.current().pid() + ", " + holder + "\n"));
+      quietly(() -> file.write(HOLDER + ProcessHandle.current().pid() + ", " + holder + "\n"));
     }
 
     /**
@@ -163,6 +166,25 @@ final class SnapshotLocks {
   private static IndexBusyException busy(Path directory, String holder) {
     return new IndexBusyException(
         directory + " is being saved to by " + holder + "; nothing was written");
+  }
+
+  /**
+   * Whether the file called like ours may be ours. It is read through the one that is open, if it
+   * is: to close it would give all locks of this process back.
+   */
+  static boolean isOurs(FileOperations operations, Path directory) throws IOException {
+    if (operations.kind(directory.resolve(NAME)) != FileOperations.Kind.OTHER) {
+      return false;
+    }
+    synchronized (OPEN) {
+      SnapshotLocks locks = enter(operations, directory);
+      try {
+        FileOperations.LockFile file = locks.readable(operations, directory.resolve(NAME));
+        return file == null || Whole.isBeginning(file.text(), HOLDER);
+      } finally {
+        locks.leave();
+      }
+    }
   }
 
   // -------------------------------------------------------------------------------------- readers

@@ -44,6 +44,10 @@ public final class SnapshotReader implements AutoCloseable {
   private final @Nullable Path directory;
   private final @Nullable Arena arena;
   private final SnapshotLocks.@Nullable Lease lease;
+
+  /** What {@link #requireVerified} has to do; null once it is done. */
+  private volatile @Nullable FileCheck unverified;
+
   private boolean closed;
 
   private SnapshotReader(
@@ -52,13 +56,15 @@ public final class SnapshotReader implements AutoCloseable {
       Object name,
       @Nullable Path directory,
       @Nullable Arena arena,
-      SnapshotLocks.@Nullable Lease lease) {
+      SnapshotLocks.@Nullable Lease lease,
+      @Nullable FileCheck unverified) {
     this.manifest = manifest;
     this.segments = segments;
     this.name = name;
     this.directory = directory;
     this.arena = arena;
     this.lease = lease;
+    this.unverified = unverified;
   }
 
   /**
@@ -315,7 +321,12 @@ public final class SnapshotReader implements AutoCloseable {
         segments.put(entry.name(), readFile(directory, entry, verify, operations, progress, arena));
       }
       complete = true;
-      return new SnapshotReader(manifest, segments, directory, directory, arena, lease);
+      FileCheck unverified =
+          verify == Verify.FULL
+              ? null
+              : (entry, verified) ->
+                  readFile(directory, entry, Verify.FULL, operations, verified, null);
+      return new SnapshotReader(manifest, segments, directory, directory, arena, lease, unverified);
     } finally {
       if (!complete) {
         arena.close();
@@ -398,13 +409,18 @@ public final class SnapshotReader implements AutoCloseable {
     for (SnapshotManifest.Entry entry : manifest.files()) {
       segments.put(entry.name(), inMemory(memory, entry));
     }
+    FileCheck check = (entry, progress) -> checkMemory(memory, entry, progress);
     if (verify == Verify.FULL) {
-      Progress progress = new Progress(listener, manifest.bytes());
-      for (SnapshotManifest.Entry entry : manifest.files()) {
-        checkMemory(memory, entry, progress);
-      }
+      checkAll(manifest, check, listener);
     }
-    return new SnapshotReader(manifest, segments, memory.name(), null, arena, null);
+    return new SnapshotReader(
+        manifest,
+        segments,
+        memory.name(),
+        null,
+        arena,
+        null,
+        verify == Verify.FULL ? null : check);
   }
 
   private static SnapshotVerification verifyMemory(
@@ -490,6 +506,15 @@ public final class SnapshotReader implements AutoCloseable {
     }
   }
 
+  /** Ends with the first that is wrong. */
+  private static void checkAll(
+      SnapshotManifest manifest, FileCheck check, ProgressListener listener) {
+    Progress progress = new Progress(listener, manifest.bytes());
+    for (SnapshotManifest.Entry entry : manifest.files()) {
+      check.check(entry, progress);
+    }
+  }
+
   // ---------------------------------------------------------------------------- what is in it
 
   /** What the manifest says. */
@@ -510,6 +535,21 @@ public final class SnapshotReader implements AutoCloseable {
           this.name, "has no file \"" + name + "\"; " + manifest.backend() + " needs it");
     }
     return segment;
+  }
+
+  /**
+   * Verifies every file, unless that has been done: for backends, before they write what is in them
+   * elsewhere. Under checksums of its own damage would pass for data.
+   *
+   * @throws CorruptIndexException when a file differs from what the manifest says, naming it
+   * @throws IndexIoException when a file cannot be read
+   */
+  public void requireVerified() {
+    FileCheck check = unverified;
+    if (check != null) {
+      checkAll(manifest, check, (done, total) -> {});
+      unverified = null;
+    }
   }
 
   /**

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -106,9 +107,17 @@ public final class SnapshotWriter {
       Before before = look();
       // What one sees may not be on disk yet; what it replaced must not go before it is.
       attempt("forcing", directory, () -> force(directory));
-      long last = attempt("looking at", directory, () -> removeAllBut(before.generation(), lock));
-      SnapshotManifest written = writeGeneration(contents, last + 1, before, created);
-      quietly(() -> removeAllBut(written.generation(), lock));
+      long next = 1 + attempt("looking at", directory, () -> cleanUp(before.generation(), lock));
+      if (next > GenerationFiles.MAX_GENERATION) {
+        throw new ForeignFileException(
+            directory
+                + " holds "
+                + (next - 1)
+                + ", of unknown origin, and a generation needs a larger number; nothing was"
+                + " written");
+      }
+      SnapshotManifest written = writeGeneration(contents, next, before, created);
+      quietly(() -> removeOlder(written, lock));
       return written;
     }
   }
@@ -169,8 +178,16 @@ public final class SnapshotWriter {
 
   /** Whether that is what a save leaves that was killed before there was a manifest. */
   private boolean isOurs(String name) throws IOException {
-    if (name.equals(SnapshotLocks.NAME) || name.equals(TEMPORARY)) {
-      return true;
+    if (name.equals(SnapshotLocks.NAME)) {
+      return SnapshotLocks.isOurs(operations, directory);
+    }
+    if (name.equals(TEMPORARY)) {
+      return operations.kind(directory.resolve(name)) != FileOperations.Kind.DIRECTORY
+          && Whole.isBeginning(
+              new String(
+                  Whole.read(operations, directory.resolve(name), ManifestFormat.MAX_BYTES),
+                  StandardCharsets.ISO_8859_1),
+              ManifestFormat.BEGINNING);
     }
     for (long generation : GenerationFiles.generations(List.of(name))) {
       return GenerationFiles.of(operations, directory, generation).areOurs();
@@ -197,13 +214,15 @@ public final class SnapshotWriter {
       attempt("writing", files.folder(), () -> list(files, contents));
       written = contents.manifest(generation, writeFiles(contents, files.folder()));
       byte[] bytes = ManifestFormat.encode(written);
+      // What could not be opened again must not take the place of what can.
+      ManifestFormat.decode(temporary, bytes);
       attempt("forcing", files.folder(), () -> force(files.folder()));
       attempt("forcing", directory, () -> force(directory));
       if (before.isFirst()) {
         forceParent(created);
       }
       attempt("writing", temporary, () -> writeManifest(temporary, bytes));
-      checkUnchanged(before);
+      checkUnchanged(before, files, contents);
     } catch (RuntimeException | Error failed) {
       undo(files, temporary, failed);
       throw failed;
@@ -227,8 +246,12 @@ public final class SnapshotWriter {
   }
 
   private static boolean list(GenerationFiles files, SnapshotContents contents) throws IOException {
-    files.list(contents.files().stream().map(SnapshotContent::name).toList());
+    files.list(names(contents));
     return true;
+  }
+
+  private static List<String> names(SnapshotContents contents) {
+    return contents.files().stream().map(SnapshotContent::name).toList();
   }
 
   private List<SnapshotManifest.Entry> writeFiles(SnapshotContents contents, Path folder) {
@@ -289,12 +312,14 @@ public final class SnapshotWriter {
         });
   }
 
-  /** Locks fail where a file system does not know them; then at least this tells. */
-  private void checkUnchanged(Before before) {
+  /** Locks fail where a file system does not know them; this tells most of what others did. */
+  private void checkUnchanged(Before before, GenerationFiles files, SnapshotContents contents) {
     byte[] now = attempt("reading", manifest, () -> readIfThere(operations, manifest));
-    if (!Arrays.equals(now, before.bytes())) {
+    boolean complete =
+        attempt("looking at", files.folder(), () -> files.isComplete(names(contents)));
+    if (!complete || !Arrays.equals(now, before.bytes())) {
       throw new IndexBusyException(
-          manifest + " was replaced by another save meanwhile; it was left as it is");
+          directory + " was saved to by somebody else meanwhile; that was left as it is");
     }
   }
 
@@ -316,19 +341,18 @@ public final class SnapshotWriter {
   }
 
   /**
-   * Deletes older generations that nobody leases, and what killed saves left. What cannot be
+   * Deletes other generations that nobody leases, and what killed saves left. What cannot be
    * deleted stays for the next save.
    *
    * @return the largest generation that there is or was
    */
-  private long removeAllBut(long current, SnapshotLocks.Writer lock) throws IOException {
+  private long cleanUp(long current, SnapshotLocks.Writer lock) throws IOException {
     List<String> names = operations.list(directory);
     long largest = current;
     for (long generation : GenerationFiles.generations(names)) {
       largest = Math.max(largest, generation);
       if (generation != current) {
-        GenerationFiles files = GenerationFiles.of(operations, directory, generation);
-        quietly(() -> lock.unlessLeased(generation, files::delete));
+        delete(generation, lock);
       }
     }
     if (names.contains(TEMPORARY)) {
@@ -339,6 +363,29 @@ public final class SnapshotWriter {
           });
     }
     return largest;
+  }
+
+  /**
+   * Deletes what the generation written just now took the place of. Where locks are none, somebody
+   * may have put a later one in its own place already.
+   */
+  private boolean removeOlder(SnapshotManifest written, SnapshotLocks.Writer lock)
+      throws IOException {
+    byte[] now = readIfThere(operations, manifest);
+    if (!Arrays.equals(now, ManifestFormat.encode(written))) {
+      return false;
+    }
+    for (long generation : GenerationFiles.generations(operations.list(directory))) {
+      if (generation < written.generation()) {
+        delete(generation, lock);
+      }
+    }
+    return true;
+  }
+
+  private void delete(long generation, SnapshotLocks.Writer lock) {
+    GenerationFiles files = GenerationFiles.of(operations, directory, generation);
+    quietly(() -> lock.unlessLeased(generation, files::delete));
   }
 
   private static void quietly(Action<?> action) {

@@ -17,4 +17,16 @@ final class Whole {
       return Arrays.copyOf(bytes, read);
     }
   }
+
+  /**
+   * Whether that may be what a loss of power left of a file that begins like this: as much of it as
+   * got to the disk, and zeros behind it.
+   */
+  static boolean isBeginning(String text, String beginning) {
+    int end = text.length();
+    while (end > 0 && text.charAt(end - 1) == 0) {
+      end--;
+    }
+    return text.startsWith(beginning) || beginning.startsWith(text.substring(0, end));
+  }
 }

@@ -21,9 +21,8 @@ final class Compaction implements AutoCloseable {
   private final Generation to;
   private final int threads;
 
-  // What the first had learnt, and whether it had dropped its rows, when the copy began:
-  private final long trainsAt;
-  private final boolean rowsDropped;
+  /** Of the first, when the copy began. */
+  private final Generation.Learnt learnt;
 
   /** Slots below have been copied, or were dead when their turn came. */
   private long reached;
@@ -41,8 +40,7 @@ final class Compaction implements AutoCloseable {
     this.from = from;
     this.to = to;
     this.threads = threads;
-    trainsAt = from.slots().trainsAt();
-    rowsDropped = from.rowsDropped();
+    learnt = from.learnt();
     to.trainLike(from);
     to.ensureCapacity(from.versions().current().liveCount());
   }
@@ -60,7 +58,7 @@ final class Compaction implements AutoCloseable {
    * dropped the rows that were copied. Writer.
    */
   boolean isOutdated() {
-    return from.slots().trainsAt() != trainsAt || from.rowsDropped() != rowsDropped;
+    return !from.learnt().equals(learnt);
   }
 
   /**

@@ -219,6 +219,19 @@ final class Generation {
     }
   }
 
+  /** How far it has come in learning: what was copied of it at another stage does not fit. */
+  record Learnt(boolean trained, boolean rowsDropped) {}
+
+  /** At this moment; it changes twice at most. */
+  Learnt learnt() {
+    graph.lockShared();
+    try {
+      return new Learnt(slots.trainsAt() == Long.MAX_VALUE, slots.rowsDropped());
+    } finally {
+      graph.unlockShared();
+    }
+  }
+
   /** Whether all that is linked is in the structure, and nothing more is to be learnt. */
   boolean isLearnt() {
     graph.lockShared();

@@ -584,6 +584,7 @@ public final class ManagedIndex implements SavableIndex {
   public SnapshotManifest save(SnapshotWriter writer) {
     Version version = retain();
     try {
+      requireVerified();
       Map<SlotIndex.SavedFile, SlotIndex.Saver> savers = version.home().savers(version.slotCount());
       try {
         return writer.write(SnapshotFiles.contents(engine, version, ids(version), savers));
@@ -599,6 +600,7 @@ public final class ManagedIndex implements SavableIndex {
   public void export(Path file, CopyOption... options) {
     Version version = retain();
     try {
+      requireVerified();
       long[] ids = ids(version);
       requireIds(ids, version);
       if (version.slotCount() == ids.length) {
@@ -652,33 +654,35 @@ public final class ManagedIndex implements SavableIndex {
 
   /** What is live in a version, without anything dead; the caller's to close. */
   private Generation copyOf(Version version) {
+    Generation source = version.home();
     while (true) {
+      Generation.Learnt learnt = source.learnt();
       Generation copy = empty(0);
-      boolean learntBefore = learnLike(version.home(), copy);
+      boolean kept = false;
       try {
+        copy.trainLike(source);
         Compaction.copy(version, copy, workers.threads());
-        if (learntBefore == version.home().isLearnt()) {
+        kept = source.learnt().equals(learnt);
+        if (kept) {
           return copy;
         }
       } catch (RuntimeException | Error failure) {
-        // An index that was trained meanwhile may have codes where the copy wants rows.
-        if (learntBefore || !version.home().isLearnt()) {
-          copy.close();
+        // An index that learns meanwhile may have codes where the copy wants rows.
+        if (source.learnt().equals(learnt)) {
           throw failure;
         }
+      } finally {
+        if (!kept) {
+          copy.close();
+        }
       }
-      copy.close();
     }
   }
 
-  /** Whether there is nothing more to learn. */
-  private boolean learnLike(Generation source, Generation copy) {
-    writer.acquire(Limits.NONE, "the index");
-    try {
-      copy.trainLike(source);
-      return source.isLearnt();
-    } finally {
-      writer.release();
+  /** What was viewed without a look at its content is not handed on as if it had been. */
+  private void requireVerified() {
+    if (viewed != null) {
+      viewed.reader().requireVerified();
     }
   }
 

@@ -76,6 +76,11 @@ final class FaissFile {
     }
     Header index = named ? header() : outer;
     dimension = index.dimension();
+    // A byte of code each, at the least.
+    if (index.count() > reader.left()) {
+      throw file.corrupt(
+          "it has " + reader.left() + " bytes left for " + index.count() + " vectors");
+    }
     ids = new long[index.count()];
     for (int slot = 0; slot < ids.length; slot++) {
       ids[slot] = slot;
@@ -89,6 +94,9 @@ final class FaissFile {
       readMap();
     }
     reader.expectEnd();
+    for (long id : ids) {
+      ImportedGraph.checkLabel(file, id);
+    }
   }
 
   static SnapshotContents contents(ForeignFile file) {
@@ -335,7 +343,11 @@ final class FaissFile {
       throw file.corrupt("it has " + lists + " lists, and " + quantizer.count() + " centroids");
     }
     fixed.put("nlist", lists);
-    reader.take(reader.takeLong(), Float.BYTES);
+    long components = reader.takeLong();
+    if (components != lists * quantizer.dimension()) {
+      throw file.corrupt("it has " + components + " components for " + lists + " centroids");
+    }
+    reader.take(components, Float.BYTES);
     readDirectMap();
     long codeBytes = rowBytes;
     if (index.name().equals("IwSq")) {
@@ -408,11 +420,11 @@ final class FaissFile {
     String kind = reader.takeText(NAME_BYTES);
     long numbers = reader.takeLong();
     MemorySegment read = reader.take(numbers, Long.BYTES);
-    long[] sizes = new long[lists];
     boolean full = kind.equals("full");
     if (!full && !kind.equals("sprs") || full && numbers != lists || !full && numbers % 2 != 0) {
       throw file.corrupt("the sizes of its lists are wrong");
     }
+    long[] sizes = new long[lists]; // as many as there are centroids, which are in the file
     for (long i = 0; i < numbers; i += full ? 1 : 2) {
       long list = full ? i : read.getAtIndex(LONG, i);
       if (list < 0 || list >= lists) {

@@ -34,6 +34,9 @@ final class SqliteVecFile {
   private static final long APPLICATION_ID_AT = 68;
   private static final long USER_VERSION_AT = 60;
 
+  /** Of a statement that declares vectors. Matching takes the square of it. */
+  private static final int MOST_SQL = 10_000;
+
   private static final Pattern VEC0 =
       Pattern.compile(
           "\\s*CREATE\\s+VIRTUAL\\s+TABLE\\s.*?\\sUSING\\s+vec0\\s*\\((.*)\\)\\s*;?\\s*",
@@ -151,7 +154,7 @@ final class SqliteVecFile {
     if (values.get(3) instanceof Long page && page > 0) {
       rootPages.put(name, page);
     }
-    if (values.get(4) instanceof String sql) {
+    if (values.get(4) instanceof String sql && sql.length() <= MOST_SQL) {
       Matcher declared = VEC0.matcher(sql);
       if (declared.matches()) {
         vec0.add(new Vec0(name, declared.group(1)));

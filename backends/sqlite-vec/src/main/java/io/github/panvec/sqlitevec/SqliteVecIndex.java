@@ -3,6 +3,7 @@ package io.github.panvec.sqlitevec;
 import io.github.panvec.Capabilities;
 import io.github.panvec.DuplicateIdException;
 import io.github.panvec.IdFilter;
+import io.github.panvec.ForeignFileException;
 import io.github.panvec.IndexIoException;
 import io.github.panvec.IndexSpec;
 import io.github.panvec.IndexStats;
@@ -599,9 +600,13 @@ final class SqliteVecIndex implements SavableIndex {
    * The database that a snapshot has. Its table of vectors is {@code panvec_vectors}: of {@code
    * vec0}, its column {@code vector}; under DOT, which vec0 does not know, an ordinary one with the
    * columns {@code id} and {@code vector}.
+   *
+   * @throws ForeignFileException also when {@code target} is a database that somebody has open, or
+   *     left with a log: SQLite would take that log for the new file's
    */
   @Override
   public void export(Path target, CopyOption... options) {
+    refuseInUse(target.toAbsolutePath());
     connections.beginSave();
     try (SqliteVecConnection state = stateToSave()) {
       state.beginRead();
@@ -611,9 +616,32 @@ final class SqliteVecIndex implements SavableIndex {
     }
   }
 
+  private void refuseInUse(Path target) {
+    if (file != null && isSame(file, target)) {
+      throw new ForeignFileException(
+          target + " is the database of this index itself; nothing was written");
+    }
+    for (String suffix : List.of("-wal", "-journal")) {
+      Path log = target.resolveSibling(target.getFileName() + suffix);
+      if (Files.exists(log)) {
+        throw new ForeignFileException(
+            log + " is there, so " + target + " is a database in use; nothing was written");
+      }
+    }
+  }
+
+  private static boolean isSame(Path one, Path other) {
+    try {
+      return one.equals(other) || Files.exists(other) && Files.isSameFile(one, other);
+    } catch (IOException gone) {
+      return false;
+    }
+  }
+
   /** A connection of its own, on which nothing holds up others. */
   private SqliteVecConnection stateToSave() {
     if (viewed != null) {
+      viewed.reader().requireVerified();
       return SqliteVecConnection.openView(spec, viewed.bytes(), viewed.name());
     }
     if (file != null) {
