@@ -1897,6 +1897,27 @@ void an_index_of_absurd_rows_is_saved_too() {
   }
 }
 
+// All that a view can be asked. Distances may be NaN now, and rows twice: only that it ends, and stays in what is there, is
+// asked for.
+void look_around(const Index& index, std::mt19937& random) {
+  const std::vector<std::uint64_t> half(static_cast<std::size_t>(index.slots() / 64 + 1), 0x5555555555555555);
+  std::int64_t ids[10];
+  float distances[10];
+  for (const std::uint64_t* filter : {static_cast<const std::uint64_t*>(nullptr), half.data()}) {
+    for (const std::int32_t ef : {10, 50, 1000}) {
+      const std::vector<float> query = clustered(1, index.dim(), random);
+      std::int32_t count = 0;
+      ok(panvec_faiss_search(index.handle(), index.slots(), nullptr, index.id_pages(), filter, query.data(), 10, ef, 4, 3,
+                             nullptr, kForever, ids, distances, &count, error_text, sizeof error_text));
+      CHECK(count >= 0 && count <= 10);
+    }
+    const std::vector<float> query = clustered(1, index.dim(), random);
+    std::int32_t count = 0;
+    ok(panvec_faiss_exact(index.handle(), 0, index.slots(), nullptr, index.id_pages(), filter, query.data(), 10, 1, ids,
+                          distances, &count, error_text, sizeof error_text));
+  }
+}
+
 void a_damaged_file_is_refused_or_leads_nowhere_else() {
   std::mt19937 random(kSeed + 44);
   constexpr std::size_t dim = 4;
@@ -1917,19 +1938,9 @@ void a_damaged_file_is_refused_or_leads_nowhere_else() {
           CHECK(error_text[0] != '\0');
           return false;
         }
-        std::int64_t ids[10];
-        float distances[10];
-        for (const bool by_search : {true, true, false}) {
-          // Distances may be NaN now, and rows twice: only that it ends is asked for.
-          const std::vector<float> query = clustered(1, dim, random);
-          std::int32_t count = 0;
-          ok(by_search ? panvec_faiss_search(opened.handle(), 300, nullptr, opened.id_pages(), nullptr, query.data(), 10,
-                                             50, 4, 3, nullptr, kForever, ids, distances, &count, error_text,
-                                             sizeof error_text)
-                       : panvec_faiss_exact(opened.handle(), 0, 300, nullptr, opened.id_pages(), nullptr, query.data(),
-                                            10, 1, ids, distances, &count, error_text, sizeof error_text));
-          CHECK(count >= 0 && count <= 10);
-        }
+        look_around(opened, random);
+        // What is not true of it is not refused by a view, but nothing is lost silently.
+        CHECK_EQUAL(whole.graph.size(), saved(opened).graph.size());
         return true;
       };
       const std::string& file = whole.graph;

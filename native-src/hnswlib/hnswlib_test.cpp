@@ -1311,6 +1311,34 @@ void an_empty_graph_is_saved_too() {
   CHECK_EQUAL(std::size_t{1}, search(opened, query, 1, 10).size());
 }
 
+// All that a view can be asked. Distances may be NaN now, and rows twice: only that it ends, and stays in what is there, is
+// asked for.
+void look_around(const Index& index, std::mt19937& random) {
+  const std::vector<std::uint64_t> half(static_cast<std::size_t>(index.slots() / 64 + 1), 0x5555555555555555);
+  std::int64_t ids[10];
+  float distances[10];
+  for (const std::uint64_t* filter : {static_cast<const std::uint64_t*>(nullptr), half.data()}) {
+    for (const std::int32_t ef : {10, 50, 1000}) {
+      const std::vector<float> query = clustered(1, index.dim(), random);
+      std::int32_t count = 0;
+      ok(panvec_hnswlib_search(index.handle(), index.slots(), nullptr, index.id_pages(), filter, query.data(), 10, ef,
+                               nullptr, kForever, ids, distances, &count, error_text, sizeof error_text));
+      CHECK(count >= 0 && count <= 10);
+    }
+    const std::vector<float> query = clustered(1, index.dim(), random);
+    std::int32_t count = 0;
+    ok(panvec_hnswlib_exact(index.handle(), 0, index.slots(), nullptr, index.id_pages(), filter, query.data(), 10, 1,
+                            ids, distances, &count, error_text, sizeof error_text));
+  }
+  const std::int32_t slots[] = {0, static_cast<std::int32_t>(index.slots() - 1)};
+  const std::vector<float> query = clustered(1, index.dim(), random);
+  std::int32_t count = 0;
+  ok(panvec_hnswlib_exact_slots(index.handle(), slots, 2, index.id_pages(), query.data(), 2, 1, ids, distances, &count,
+                                error_text, sizeof error_text));
+  CHECK_EQUAL(2, count);
+  index.row(index.slots() - 1);
+}
+
 void a_damaged_file_is_refused_or_leads_nowhere_else() {
   std::mt19937 random(kSeed);
   constexpr std::size_t dim = 4;
@@ -1327,16 +1355,8 @@ void a_damaged_file_is_refused_or_leads_nowhere_else() {
       CHECK(error_text[0] != '\0');
       return false;
     }
-    for (int i = 0; i < 3; ++i) {
-      // Distances may be NaN now, and rows twice: only that it ends is asked for.
-      const std::vector<float> query = clustered(1, dim, random);
-      std::int64_t ids[10];
-      float distances[10];
-      std::int32_t count = 0;
-      ok(panvec_hnswlib_search(opened.handle(), 400, nullptr, opened.id_pages(), nullptr, query.data(), 10, 50, nullptr,
-                               kForever, ids, distances, &count, error_text, sizeof error_text));
-      CHECK(count >= 0 && count <= 10);
-    }
+    look_around(opened, random);
+    CHECK_EQUAL(file.size(), saved(opened).size());
     return true;
   };
   for (const bool as_view : {false, true}) {
@@ -1358,6 +1378,67 @@ void a_damaged_file_is_refused_or_leads_nowhere_else() {
   CHECK_EQUAL(PANVEC_CORRUPT, other.open(file, 400, false, norm_of(index)));
   Index fewer(PANVEC_L2, dim, 4);
   CHECK_EQUAL(PANVEC_CORRUPT, fewer.open(file, 399, false, norm_of(index)));
+}
+
+// A list that says it is longer than it can be, at the end of a piece.
+void a_view_of_anything_is_saved_within_its_room() {
+  std::mt19937 random(kSeed);
+  constexpr std::size_t dim = 128, slots = 2000, header = 96, stride = 33 * 4 + dim * 4 + 8, room = std::size_t{1} << 20;
+  Index index(PANVEC_L2, dim, 16);
+  index.add(clustered(slots, dim, random), 2);
+  const std::string whole = saved(index);
+  std::string damaged = whole;
+  const std::size_t last = (room - header) / stride - 1;
+  std::memset(&damaged[header + last * stride], 0xFF, 4);
+  Index view(PANVEC_L2, dim, 16);
+  CHECK_EQUAL(PANVEC_OK, view.open(damaged, slots, true, norm_of(index)));
+  look_around(view, random);
+  panvec_hnswlib_saver* saver = nullptr;
+  ok(panvec_hnswlib_save_begin(view.handle(), PANVEC_FILE_GRAPH, slots, &saver, error_text, sizeof error_text));
+  std::vector<char> piece(2 * room, 'x');
+  std::string file;
+  std::int64_t written = -1;
+  while (written != 0) {
+    ok(panvec_hnswlib_save_next(saver, piece.data(), room, &written, error_text, sizeof error_text));
+    file.append(piece.data(), static_cast<std::size_t>(written));
+  }
+  panvec_hnswlib_save_end(saver);
+  CHECK(std::all_of(piece.begin() + room, piece.end(), [](char each) { return each == 'x'; }));
+  CHECK_EQUAL(whole.size(), file.size());
+  std::uint32_t degree = 0;
+  std::memcpy(&degree, &file[header + last * stride], sizeof degree);
+  CHECK(degree <= 32);
+}
+
+void lists_that_say_more_than_a_length_are_refused() {
+  std::mt19937 random(kSeed);
+  Index index(PANVEC_L2, 4, 4);
+  index.add(clustered(100, 4, random));
+  const std::string whole = saved(index);
+  constexpr std::size_t header = 96, stride = 9 * 4 + 4 * 4 + 8;
+  const auto status_of = [&](const std::string& file, bool as_view) {
+    Index opened(PANVEC_L2, 4, 4);
+    return opened.open(file, 100, as_view, norm_of(index));
+  };
+  // hnswlib's own mark of a dead row.
+  std::string marked = whole;
+  marked[header + 7 * stride + 2] = 1;
+  CHECK_EQUAL(PANVEC_CORRUPT, status_of(marked, false));
+  CHECK_EQUAL(PANVEC_OK, status_of(marked, true));
+  // A row on more layers than are ever drawn, which all but fit together.
+  std::string high = whole.substr(0, header + 100 * stride);
+  const auto put = [&](std::uint32_t word) { high.append(reinterpret_cast<const char*>(&word), sizeof word); };
+  for (const std::uint32_t layers : {63U, 64U}) {
+    high.resize(header + 100 * stride);
+    put(layers * 5 * 4);
+    high.append(layers * 5 * 4, '\0');
+    for (int slot = 1; slot < 100; ++slot) put(0);
+    const std::uint32_t entry[] = {layers, 0};
+    std::memcpy(&high[48], entry, sizeof entry);
+    for (const bool as_view : {false, true}) {
+      CHECK_EQUAL(layers == 63 ? PANVEC_OK : PANVEC_CORRUPT, status_of(high, as_view));
+    }
+  }
 }
 
 void a_view_is_not_written_to() {
@@ -1522,6 +1603,8 @@ int main() {
   run("a graph is saved as it was while rows are linked", a_graph_is_saved_as_it_was_while_rows_are_linked);
   run("an empty graph is saved too", an_empty_graph_is_saved_too);
   run("a damaged file is refused or leads nowhere else", a_damaged_file_is_refused_or_leads_nowhere_else);
+  run("a view of anything is saved within its room", a_view_of_anything_is_saved_within_its_room);
+  run("lists that say more than a length are refused", lists_that_say_more_than_a_length_are_refused);
   run("a view is not written to", a_view_is_not_written_to);
   run("NULL where it means nothing is refused by name", null_where_it_means_nothing_is_refused_by_name);
   run("hostile sources are refused", hostile_sources_are_refused);

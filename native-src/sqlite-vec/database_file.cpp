@@ -257,6 +257,15 @@ bool check_database_file(const std::string& path, const TableShape& shape) {
   return true;
 }
 
+namespace {
+
+std::int64_t page_bytes_of(const unsigned char* header) {
+  const std::uint32_t field = std::uint32_t{header[kPageBytesAt]} << 8 | header[kPageBytesAt + 1];
+  return field == 1 ? 65536 : field;
+}
+
+}  // namespace
+
 void check_snapshot_header(const unsigned char* bytes, std::int64_t size, const TableShape& shape,
                            const std::string& name) {
   const auto refuse = [&](const std::string& difference) { fail(PANVEC_CORRUPT, name + ": " + difference); };
@@ -280,12 +289,55 @@ void check_snapshot_header(const unsigned char* bytes, std::int64_t size, const 
   if (found.user_version() != shape.user_version()) {
     refuse("it holds vectors of " + found.text() + "; the manifest says " + shape.text());
   }
-  const std::uint32_t page_field = std::uint32_t{bytes[kPageBytesAt]} << 8 | bytes[kPageBytesAt + 1];
-  const std::int64_t page_bytes = page_field == 1 ? 65536 : page_field;
+  const std::int64_t page_bytes = page_bytes_of(bytes);
   const std::int64_t pages = big_endian(bytes + kPageCountAt);
   if (page_bytes * pages != size) {
     refuse("it has " + std::to_string(size) + " bytes; its header says " + std::to_string(pages) + " pages of " +
            std::to_string(page_bytes));
+  }
+}
+
+// As the file format says ("B-tree pages"): one byte of kind; of a page that leads to others the number of cells, the page
+// behind all of them, and where each cell lies, which begins with the page before it.
+void check_page_tree(const unsigned char* bytes, std::int64_t size, std::int64_t root, const std::string& name) {
+  constexpr unsigned char kInterior = 5;
+  constexpr unsigned char kLeaf = 13;
+  constexpr std::int64_t kInteriorHeaderBytes = 12;
+  const std::int64_t page_bytes = page_bytes_of(bytes);
+  const std::int64_t pages = page_bytes < 512 ? 0 : size / page_bytes;
+  std::vector<bool> found(static_cast<std::size_t>(pages + 1));
+  std::vector<std::int64_t> left;
+  const auto find = [&](std::int64_t page, std::int64_t from) {
+    if (page < 1 || page > pages || found[static_cast<std::size_t>(page)]) {
+      fail(PANVEC_CORRUPT, name + ": page " + std::to_string(from) + " leads to page " + std::to_string(page) +
+                               (page < 1 || page > pages ? ", which is not there" : ", where another one has led before"));
+    }
+    found[static_cast<std::size_t>(page)] = true;
+    left.push_back(page);
+  };
+  find(root, 0);
+  while (!left.empty()) {
+    const std::int64_t number = left.back();
+    left.pop_back();
+    const unsigned char* const page = bytes + (number - 1) * page_bytes;
+    const std::int64_t header = number == 1 ? kHeaderBytes : 0;
+    const unsigned char kind = page[header];
+    if (kind == kLeaf) {
+      continue;
+    }
+    const std::int64_t cells = page[header + 3] << 8 | page[header + 4];
+    if (kind != kInterior || header + kInteriorHeaderBytes + 2 * cells > page_bytes) {
+      fail(PANVEC_CORRUPT, name + ": page " + std::to_string(number) + " is not one of a table");
+    }
+    find(big_endian(page + header + 8), number);
+    for (std::int64_t cell = 0; cell < cells; ++cell) {
+      const unsigned char* const at = page + header + kInteriorHeaderBytes + 2 * cell;
+      const std::int64_t begin = at[0] << 8 | at[1];
+      if (begin + 4 > page_bytes) {
+        fail(PANVEC_CORRUPT, name + ": page " + std::to_string(number) + " has a cell beyond its end");
+      }
+      find(big_endian(page + begin), number);
+    }
   }
 }
 

@@ -71,6 +71,10 @@ bool check_database_file(const std::string& path, const TableShape& shape);
 void check_snapshot_header(const unsigned char* bytes, std::int64_t size, const TableShape& shape,
                            const std::string& name);
 
+// Throws PANVEC_CORRUPT when the pages of a table with rowids are no tree: where two lead to the same one, SQLite goes
+// through its rows once for each way there, which may be without end. `bytes` have passed check_snapshot_header.
+void check_page_tree(const unsigned char* bytes, std::int64_t size, std::int64_t root, const std::string& name);
+
 // Throws PANVEC_IO when a log without its database lies at `path`: SQLite would replay it into the new one.
 void check_no_leftover_log(const std::string& path);
 

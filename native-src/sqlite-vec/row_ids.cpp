@@ -32,22 +32,11 @@ std::int64_t Chunk::id_at(std::int64_t place) const noexcept {
   return id;
 }
 
-void Ascending::check(std::int64_t key) {
-  if (any_ && key <= last_) {
-    fail(PANVEC_CORRUPT, connection_.path() + ": after the key " + std::to_string(last_) + " of a table comes " +
-                             std::to_string(key) + "; keys ascend");
-  }
-  any_ = true;
-  last_ = key;
-}
-
 void for_each_chunk(const Connection& connection, std::int64_t first, const std::function<bool(const Chunk&)>& visit) {
   Execution run(connection.reading().chunks, connection.path());
   run.bind(1, first);
-  Ascending numbers(connection);
   while (run.step("reading the chunks of")) {
     connection.check_stop();
-    numbers.check(run.integer(0));
     if (!visit(Chunk(run, connection.path()))) {
       return;
     }
@@ -59,7 +48,7 @@ std::vector<std::int64_t> sorted_ids(const Connection& connection, const Filter*
   std::vector<std::int64_t> ids;
   std::int64_t seen = 0;
   const auto offer = [&](std::int64_t id) {
-    // Chunks may lie over one another.
+    // Pages may lead back to others, and chunks lie over one another.
     if (++seen > rows) {
       fail(PANVEC_CORRUPT, connection.path() + ": it has more ids than the " + std::to_string(rows) +
                                " rows that it counts");
@@ -72,9 +61,7 @@ std::vector<std::int64_t> sorted_ids(const Connection& connection, const Filter*
     Execution run(connection.reading().ids, connection.path());
     run.bind(1, filter == nullptr ? std::numeric_limits<std::int64_t>::min() : filter->least());
     run.bind(2, filter == nullptr ? std::numeric_limits<std::int64_t>::max() : filter->most());
-    Ascending keys(connection);
     while (run.step("reading the ids of")) {
-      keys.check(run.integer(0));
       offer(run.integer(0));
     }
   } else {
@@ -90,16 +77,6 @@ std::vector<std::int64_t> sorted_ids(const Connection& connection, const Filter*
     fail(PANVEC_CORRUPT, connection.path() + ": the id " + std::to_string(*twice) + " is there twice");
   }
   return ids;
-}
-
-void check_chunk_numbers(const Connection& connection) {
-  const Statement select(connection.database(), "SELECT chunk_id FROM panvec_vectors_chunks ORDER BY chunk_id",
-                         connection.path());
-  Execution run(select, connection.path());
-  Ascending numbers(connection);
-  while (run.step("checking the chunks of")) {
-    numbers.check(run.integer(0));
-  }
 }
 
 std::int64_t dead_rows(const Connection& connection) {

@@ -45,29 +45,11 @@ class Chunk {
   const unsigned char* ids_;
 };
 
-// Keys of a table as they are read, in their order. In a damaged database pages may lead back to others, and give rows
-// without end; all but the first time their keys come again.
-class Ascending {
- public:
-  explicit Ascending(const Connection& connection) : connection_(connection) {}
-
-  // Throws PANVEC_CORRUPT when the key is not above the one before.
-  void check(std::int64_t key);
-
- private:
-  const Connection& connection_;
-  bool any_ = false;
-  std::int64_t last_ = 0;
-};
-
 // Shows the chunks from number `first` on, ascending, until `visit` returns false. Not for DOT, which has none.
 void for_each_chunk(const Connection& connection, std::int64_t first, const std::function<bool(const Chunk&)>& visit);
 
-// The ids of all rows that pass, ascending; `filter` NULL: of all rows. Never more of them than the database counts rows.
+// The ids of all rows that pass, ascending; `filter` NULL: of all rows. Never more than the database counts rows.
 std::vector<std::int64_t> sorted_ids(const Connection& connection, const Filter* filter);
-
-// Throws PANVEC_CORRUPT when the table of chunks does not end. vec0 goes through it without asking. Not for DOT.
-void check_chunk_numbers(const Connection& connection);
 
 // Rows that were removed and whose room will not be used again. DOT: 0, a B-tree uses what it has.
 std::int64_t dead_rows(const Connection& connection);

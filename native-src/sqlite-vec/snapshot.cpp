@@ -145,27 +145,6 @@ void check_tables(sqlite3* database, const TableShape& shape, const std::string&
   }
 }
 
-// Ends what takes more steps of SQLite's machine than the tables of a database of ours ever do, as long as it lives.
-class StepBudget {
- public:
-  explicit StepBudget(sqlite3* database) : database_(database) {
-    sqlite3_progress_handler(database, kStepsBetweenLooks, spend, this);
-  }
-  ~StepBudget() { sqlite3_progress_handler(database_, 0, nullptr, nullptr); }
-  StepBudget(const StepBudget&) = delete;
-  StepBudget& operator=(const StepBudget&) = delete;
-
-  bool is_spent() const noexcept { return looks_left_ <= 0; }
-
- private:
-  static constexpr int kStepsBetweenLooks = 1000;
-
-  static int spend(void* budget) noexcept { return --static_cast<StepBudget*>(budget)->looks_left_ <= 0 ? 1 : 0; }
-
-  sqlite3* database_;
-  int looks_left_ = 1000;
-};
-
 struct Place {
   std::int64_t id;
   std::int64_t chunk;
@@ -288,17 +267,22 @@ bool MemoryCopy::run_slice() {
 
 Database view_snapshot(Bytes bytes, const TableShape& shape, const std::string& name) {
   check_snapshot_header(bytes.data, bytes.size, shape, name);
+  check_page_tree(bytes.data, bytes.size, 1, name);
   Database database = open_bytes(bytes, name);
-  const StepBudget budget(database.get());
-  try {
-    execute(database.get(), "PRAGMA cache_size = -" + std::to_string(kViewCacheKiB), name, "opening");
-    execute(database.get(), "PRAGMA cell_size_check = ON", name, "opening");
-    check_tables(database.get(), shape, name);
-  } catch (const StatusError&) {
-    if (budget.is_spent()) {
-      fail(PANVEC_CORRUPT, name + ": the list of its tables has no end");
+  execute(database.get(), "PRAGMA cache_size = -" + std::to_string(kViewCacheKiB), name, "opening");
+  execute(database.get(), "PRAGMA cell_size_check = ON", name, "opening");
+  check_tables(database.get(), shape, name);
+  // Those that vec0 goes through from end to end. What else is read whole is counted, and single rows are found in few
+  // steps whatever the pages say.
+  for (const char* table : {"panvec_vectors_chunks", "panvec_vectors_rowids"}) {
+    const std::int64_t root =
+        query_integer(database.get(),
+                      std::string("SELECT max(rootpage) FROM sqlite_schema WHERE type = 'table' AND name = '") + table + "'",
+                      name, "opening");
+    // A table of DOT vectors has none of them.
+    if (root > 0) {
+      check_page_tree(bytes.data, bytes.size, root, name);
     }
-    throw;
   }
   return database;
 }
@@ -323,9 +307,6 @@ void check_view(const Connection& connection, std::int64_t bytes) {
   if (rows < 0 || rows > bytes / static_cast<std::int64_t>(connection.shape().dim * sizeof(float))) {
     fail(PANVEC_CORRUPT, connection.path() + ": it counts " + std::to_string(rows) + " rows, too many for its " +
                              std::to_string(bytes) + " bytes");
-  }
-  if (connection.shape().metric != Metric::kDot) {
-    check_chunk_numbers(connection);
   }
 }
 

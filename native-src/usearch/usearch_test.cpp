@@ -1927,19 +1927,20 @@ void an_empty_index_is_saved_too() {
 
 // Searches whatever there is. Distances may be NaN now, and rows twice: only that it ends is asked for.
 void look_around(const Index& index, std::mt19937& random) {
-  for (int i = 0; i < 3; ++i) {
+  const std::vector<std::uint64_t> half(static_cast<std::size_t>(index.slots() / 64 + 1), 0x5555555555555555);
+  for (const std::uint64_t* filter : {static_cast<const std::uint64_t*>(nullptr), half.data()}) {
     const std::vector<float> query = clustered(1, index.dim(), random);
     std::int64_t ids[10];
     float distances[10];
     std::int32_t count = 0;
     // Both kinds of walk.
     for (const std::int32_t ef : {50, 1000}) {
-      ok(panvec_usearch_search(index.handle(), index.slots(), nullptr, index.id_pages(), nullptr, query.data(), 10, ef,
+      ok(panvec_usearch_search(index.handle(), index.slots(), nullptr, index.id_pages(), filter, query.data(), 10, ef,
                                2, nullptr, kForever, ids, distances, &count, error_text, sizeof error_text));
       CHECK(count >= 0 && count <= 10);
     }
     count = 0;
-    ok(panvec_usearch_exact(index.handle(), 0, index.slots(), nullptr, index.id_pages(), nullptr, query.data(), 10, 1,
+    ok(panvec_usearch_exact(index.handle(), 0, index.slots(), nullptr, index.id_pages(), filter, query.data(), 10, 1,
                             ids, distances, &count, error_text, sizeof error_text));
   }
 }

@@ -14,6 +14,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -100,6 +101,9 @@ final class DamagedViewProgram {
       SnapshotSource source = mapped ? SnapshotSource.of(saved.path()) : inMemory(file, bytes);
       try (VectorIndex view = Panvec.view(source, Verify.SIZES)) {
         use(view, random);
+        if (!Arrays.equals(bad, good)) {
+          requireNoCopy(view);
+        }
         answered++;
       } catch (CorruptIndexException seen) {
         String snapshot = mapped ? saved.path().toString() : "snapshot in memory";
@@ -109,6 +113,28 @@ final class DamagedViewProgram {
         refused++;
       } finally {
         Files.write(file, good);
+      }
+    }
+
+    /** Under a checksum of its own the damage would pass for data. */
+    private void requireNoCopy(VectorIndex view) {
+      Path copy = current.resolveSibling("copy");
+      for (boolean export : new boolean[] {false, true}) {
+        try {
+          if (export) {
+            view.export(copy);
+          } else {
+            view.save(copy);
+          }
+        } catch (CorruptIndexException refused) {
+          continue;
+        } catch (UnsupportedOperationException noSuchFile) {
+          continue;
+        }
+        throw new AssertionError("a copy of damaged files");
+      }
+      if (Files.isRegularFile(copy)) {
+        throw new AssertionError(copy + " is there");
       }
     }
 

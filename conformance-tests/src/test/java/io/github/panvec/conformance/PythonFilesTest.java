@@ -60,7 +60,11 @@ class PythonFilesTest {
    * @param removes whether Python can remove rows from it
    */
   private record Kind(
-      String python, String backend, Map<String, Object> parameters, boolean lossy, boolean removes) {
+      String python,
+      String backend,
+      Map<String, Object> parameters,
+      boolean lossy,
+      boolean removes) {
     IndexSpec spec(Metric metric) {
       IndexSpec spec = IndexSpec.of(backend, DIMENSION, metric);
       for (Map.Entry<String, Object> parameter : parameters.entrySet()) {
@@ -250,8 +254,7 @@ class PythonFilesTest {
     return queries.stream()
         .map(
             query ->
-                (Set<Long>)
-                    new HashSet<>(rows.nearest(query, K).stream().map(Hit::id).toList()))
+                (Set<Long>) new HashSet<>(rows.nearest(query, K).stream().map(Hit::id).toList()))
         .toList();
   }
 
@@ -282,8 +285,7 @@ class PythonFilesTest {
     Files.writeString(folder.resolve("dimension.txt"), String.valueOf(DIMENSION));
     Files.write(folder.resolve("rows.f32"), bytes(rows.flat()));
     Files.write(
-        folder.resolve("queries.f32"),
-        bytes(TestVectors.flat(queries.toArray(float[][]::new))));
+        folder.resolve("queries.f32"), bytes(TestVectors.flat(queries.toArray(float[][]::new))));
     Files.write(folder.resolve("ids.i64"), bytes(rows.ids()));
     Files.write(folder.resolve("removed.i64"), bytes(removed));
   }

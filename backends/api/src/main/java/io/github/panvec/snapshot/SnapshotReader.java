@@ -414,13 +414,7 @@ public final class SnapshotReader implements AutoCloseable {
       checkAll(manifest, check, listener);
     }
     return new SnapshotReader(
-        manifest,
-        segments,
-        memory.name(),
-        null,
-        arena,
-        null,
-        verify == Verify.FULL ? null : check);
+        manifest, segments, memory.name(), null, arena, null, verify == Verify.FULL ? null : check);
   }
 
   private static SnapshotVerification verifyMemory(

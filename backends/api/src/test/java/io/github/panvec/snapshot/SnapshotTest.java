@@ -24,6 +24,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,6 +32,7 @@ import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -377,6 +379,71 @@ class SnapshotTest {
     assertForeign("it holds 2024");
     Files.writeString(snapshot.resolve("Letter.txt"), "dear");
     assertForeign("it holds");
+  }
+
+  @Test
+  void whatIsOnlyCalledLikeOursIsLeftAlone() throws IOException {
+    Files.createDirectories(snapshot.resolve("2024"));
+    Files.writeString(snapshot.resolve("2024/files"), "holiday.jpg");
+    assertForeign("it holds 2024");
+    Files.delete(snapshot.resolve("2024/files"));
+    Files.createDirectories(snapshot.resolve("2024/files"));
+    assertForeign("it holds 2024");
+    Files.delete(snapshot.resolve("2024/files"));
+    Files.delete(snapshot.resolve("2024"));
+    for (String name : List.of("lock", "manifest.json.tmp")) {
+      Files.writeString(snapshot.resolve(name), "mine");
+      assertForeign("it holds " + name);
+      Files.delete(snapshot.resolve(name));
+      Files.createDirectory(snapshot.resolve(name));
+      assertForeign("it holds " + name);
+      Files.delete(snapshot.resolve(name));
+    }
+  }
+
+  @Test
+  void listsOfOthersWithinASnapshotStay() throws IOException {
+    Rows.save(snapshot, 1);
+    Files.createDirectories(snapshot.resolve("9"));
+    Files.writeString(snapshot.resolve("9/files"), "holiday.jpg");
+    Rows.save(snapshot, 2);
+    Rows.save(snapshot, 3);
+    assertThat(snapshot.resolve("9/files")).hasContent("holiday.jpg");
+    assertThat(Rows.number(snapshot)).isEqualTo(3);
+  }
+
+  /** What a loss of power leaves of the first save. */
+  @Test
+  void listsThatWereCutOffAreOurs() throws IOException {
+    for (String left :
+        List.of("", "Panv", "Panvec generation 7\nrows\n", "Panvec g\0\0\0", "\0\0")) {
+      Files.createDirectories(snapshot.resolve("7"));
+      Files.writeString(snapshot.resolve("7/files"), left);
+      Files.writeString(snapshot.resolve("manifest.json.tmp"), left.isEmpty() ? "" : "{\n  \"fo\0");
+      Files.writeString(snapshot.resolve("lock"), left.isEmpty() ? "" : "number 12, thread");
+      Rows.save(snapshot, 5);
+      assertThat(Rows.number(snapshot)).isEqualTo(5);
+      assertThat(snapshot.resolve("7")).doesNotExist();
+      Files.delete(snapshot.resolve("manifest.json"));
+      try (Stream<Path> all = Files.walk(snapshot)) {
+        all.sorted(Comparator.reverseOrder()).forEach(path -> path.toFile().delete());
+      }
+    }
+  }
+
+  @Test
+  void noGenerationIsWrittenThatCouldNotBeRead() throws IOException {
+    Rows.save(snapshot, 1);
+    long largest = 1L << 40;
+    Files.createDirectories(snapshot.resolve(largest + "/photos"));
+    assertThatThrownBy(() -> Rows.save(snapshot, 2))
+        .isInstanceOf(ForeignFileException.class)
+        .hasMessageContaining(snapshot + " holds " + largest);
+    assertThat(Rows.number(snapshot)).isEqualTo(1);
+    Files.delete(snapshot.resolve(largest + "/photos"));
+    Files.delete(snapshot.resolve(Long.toString(largest)));
+    Rows.save(snapshot, 2);
+    assertThat(Rows.number(snapshot)).isEqualTo(2);
   }
 
   @Test

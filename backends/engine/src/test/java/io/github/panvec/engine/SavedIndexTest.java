@@ -8,6 +8,7 @@ import io.github.panvec.CorruptIndexException;
 import io.github.panvec.IdFilter;
 import io.github.panvec.IndexSpec;
 import io.github.panvec.Metric;
+import io.github.panvec.Panvec;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SnapshotManifest;
 import io.github.panvec.SnapshotSource;
@@ -272,6 +273,36 @@ class SavedIndexTest {
           .isInstanceOf(CorruptIndexException.class)
           .hasMessageContaining("order");
     }
+  }
+
+  @Test
+  void aViewOfWhatWasDamagedIsNotSavedAsIfItWereWell() throws IOException {
+    try (ManagedIndex index = new ManagedIndex(engine)) {
+      write(index, 5);
+      index.save(snapshot());
+    }
+    Path graph = snapshot().resolve("1/graph");
+    byte[] bytes = Files.readAllBytes(graph);
+    bytes[bytes.length - 1] ^= 1;
+    Files.write(graph, bytes);
+    try (VectorIndex view = view(SnapshotSource.of(snapshot()))) {
+      for (Path target : List.of(snapshot(), folder.resolve("copy"))) {
+        assertThatThrownBy(() -> view.save(target))
+            .isInstanceOf(CorruptIndexException.class)
+            .hasMessageContaining(graph.toString());
+      }
+      assertThatThrownBy(() -> view.export(folder.resolve("exported")))
+          .isInstanceOf(CorruptIndexException.class)
+          .hasMessageContaining(graph.toString());
+    }
+    assertThat(folder.resolve("exported")).doesNotExist();
+    assertThat(Panvec.describe(snapshot()).generation()).isEqualTo(1);
+    bytes[bytes.length - 1] ^= 1;
+    Files.write(graph, bytes);
+    try (VectorIndex view = view(SnapshotSource.of(snapshot()))) {
+      view.save(snapshot());
+    }
+    assertThat(Panvec.describe(snapshot()).generation()).isEqualTo(2);
   }
 
   private void assertRefused(Map<String, MemorySegment> files, String name) {

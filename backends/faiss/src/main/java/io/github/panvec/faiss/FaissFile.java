@@ -53,6 +53,7 @@ final class FaissFile {
   private final Map<String, Object> suggested = new HashMap<>();
   private final int dimension;
   private final long[] ids;
+
   /** Where the bytes begin that are taken over as they are, up to where is read. */
   private long copied;
 
@@ -249,8 +250,8 @@ final class FaissFile {
   private void readScalarQuantizer() {
     int kind = reader.takeInt();
     if (kind != EIGHT_BITS) {
-      throw file.foreign("its scalar quantizer is of kind " + kind + "; 8 bits, " + EIGHT_BITS
-          + ", are read");
+      throw file.foreign(
+          "its scalar quantizer is of kind " + kind + "; 8 bits, " + EIGHT_BITS + ", are read");
     }
     reader.take(1, 2 * Integer.BYTES + 2 * Long.BYTES);
     reader.take(reader.takeLong(), Float.BYTES);

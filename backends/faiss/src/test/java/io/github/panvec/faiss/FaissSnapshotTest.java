@@ -238,8 +238,8 @@ class FaissSnapshotTest {
   }
 
   /**
-   * Its rows are dropped between the first file and the second: what is saved is the index as it was
-   * before its training.
+   * Its rows are dropped between the first file and the second: what is saved is the index as it
+   * was before its training.
    */
   @ParameterizedTest
   @MethodSource("kindsThatDropRows")

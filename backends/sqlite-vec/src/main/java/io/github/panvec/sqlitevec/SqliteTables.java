@@ -66,7 +66,12 @@ final class SqliteTables {
     pages = bytes.byteSize() / pageBytes;
     if (bytes.byteSize() % pageBytes != 0 || number(28) != pages) {
       throw file.corrupt(
-          "it has " + bytes.byteSize() + " bytes, and says " + number(28) + " pages of " + pageBytes);
+          "it has "
+              + bytes.byteSize()
+              + " bytes, and says "
+              + number(28)
+              + " pages of "
+              + pageBytes);
     }
     int encoding = (int) number(56);
     if (encoding != 1) {

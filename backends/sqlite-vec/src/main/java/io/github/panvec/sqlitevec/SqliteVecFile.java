@@ -48,7 +48,8 @@ final class SqliteVecFile {
   private static final Pattern DISTANCE =
       Pattern.compile("distance_metric\\s*=\\s*(\\w+)", Pattern.CASE_INSENSITIVE);
   private static final Pattern TEXT_KEY =
-      Pattern.compile(".*\\btext\\s+primary\\s+key\\b.*", Pattern.CASE_INSENSITIVE | Pattern.DOTALL);
+      Pattern.compile(
+          ".*\\btext\\s+primary\\s+key\\b.*", Pattern.CASE_INSENSITIVE | Pattern.DOTALL);
 
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -262,7 +263,8 @@ final class SqliteVecFile {
       }
       made.addAll(ids, rows, places.size(), false, Limits.NONE, null, "the import");
     } catch (InvalidVectorException | DuplicateIdException refused) {
-      throw file.corrupt("it has a vector that " + metric + " cannot take: " + refused.getMessage());
+      throw file.corrupt(
+          "it has a vector that " + metric + " cannot take: " + refused.getMessage());
     }
   }
 }

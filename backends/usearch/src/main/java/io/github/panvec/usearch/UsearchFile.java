@@ -141,7 +141,8 @@ final class UsearchFile {
     }
     m = (int) upperLinks;
     spec =
-        file.spec(dimension, Map.of("quantization", kind.quantization(), "m", upperLinks), Map.of());
+        file.spec(
+            dimension, Map.of("quantization", kind.quantization(), "m", upperLinks), Map.of());
     levels = reader.take(count, Short.BYTES);
     nodes = reader.take(reader.left(), 1);
     ids = new long[(int) count];

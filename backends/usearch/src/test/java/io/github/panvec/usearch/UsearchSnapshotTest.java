@@ -44,7 +44,8 @@ class UsearchSnapshotTest {
   /** A kind of index: what the graph is walked on, and whether float32 rows stay beside codes. */
   record Kind(String quantization, Metric metric, boolean keepVectors) {
     IndexSpec spec() {
-      IndexSpec spec = IndexSpec.of("usearch", DIMENSION, metric).with("quantization", quantization);
+      IndexSpec spec =
+          IndexSpec.of("usearch", DIMENSION, metric).with("quantization", quantization);
       spec = spec.with("m", 6).with("efConstruction", 30).with("threads", 2).with("compactAt", 0);
       return isLossy() ? spec.with("keepVectors", keepVectors) : spec;
     }
@@ -123,7 +124,8 @@ class UsearchSnapshotTest {
     for (int efSearch : new int[] {1, 64, 1000}) {
       SearchRequest queries = SearchRequest.of(rows(30, efSearch), 5).efSearch(efSearch);
       assertThat(hits(actual, queries)).isEqualTo(hits(expected, queries));
-      assertThat(hits(actual, queries.filter(half))).isEqualTo(hits(expected, queries.filter(half)));
+      assertThat(hits(actual, queries.filter(half)))
+          .isEqualTo(hits(expected, queries.filter(half)));
     }
     assertThat(actual.stats().details()).isEqualTo(expected.stats().details());
   }
@@ -209,7 +211,8 @@ class UsearchSnapshotTest {
             complete(new Kind("f16", Metric.DOT, true).spec()),
             complete(new Kind("f16", Metric.L2, false).spec()),
             complete(saved.spec().with("m", 7)))) {
-      try (SnapshotReader reader = SnapshotReader.open(SnapshotSource.of(snapshot()), Verify.FULL)) {
+      try (SnapshotReader reader =
+          SnapshotReader.open(SnapshotSource.of(snapshot()), Verify.FULL)) {
         assertThatThrownBy(() -> backend.open(spec, reader))
             .isInstanceOf(CorruptIndexException.class)
             .hasMessageContaining("1/graph");
@@ -242,8 +245,7 @@ class UsearchSnapshotTest {
       for (int flip = 0; flip < flips; flip++) {
         long at = random.nextLong(graph.byteSize());
         byte value = graph.get(ValueLayout.JAVA_BYTE, at);
-        graph.set(
-            ValueLayout.JAVA_BYTE, at, (byte) (value ^ 1 << random.nextInt(8)));
+        graph.set(ValueLayout.JAVA_BYTE, at, (byte) (value ^ 1 << random.nextInt(8)));
       }
       try (VectorIndex view = Panvec.view(SnapshotSource.of(files), Verify.SIZES)) {
         view.search(rows(1, i), 10);
