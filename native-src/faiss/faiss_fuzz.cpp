@@ -28,6 +28,12 @@ struct Faiss {
   static constexpr auto row = panvec_faiss_row;
   static constexpr auto memory_bytes = panvec_faiss_memory_bytes;
   static constexpr auto max_level = panvec_faiss_max_level;
+  using Saver = panvec_faiss_saver;
+  static constexpr auto save_begin = panvec_faiss_save_begin;
+  static constexpr auto save_next = panvec_faiss_save_next;
+  static constexpr auto save_end = panvec_faiss_save_end;
+  static constexpr auto open = panvec_faiss_open;
+  static constexpr auto max_row_norm = panvec_faiss_max_row_norm;
 
   struct Width {
     explicit Width(Input& input)
@@ -37,7 +43,7 @@ struct Faiss {
     std::int32_t refine_factor;
   };
 
-  static std::int32_t create(Input& input, Kind& kind, bool is_first, Index** index, ErrorText& error) {
+  static std::int32_t create(Input& input, Kind& kind, Links& links, bool is_first, Index** index, ErrorText& error) {
     if (is_first || input.rarely(8)) {
       kind.metric = input.number32(PANVEC_L2, PANVEC_DOT);
       kind.dim = input.number32(1, 20);
@@ -46,12 +52,17 @@ struct Faiss {
       kind.pq_bits = input.rarely(4) ? input.number32(4, 6) : 4;
       kind.keep_vectors = input.number32(0, 1);
     }
-    const std::int32_t m = input.number32(2, 16);
-    const std::int32_t ef_construction = input.number32(1, 60);
+    links.m = input.number32(2, 16);
+    links.ef_construction = input.number32(1, 60);
     const std::int64_t seed = input.number(0, 3);
     const ScarceMemory scarce(input);
-    return panvec_faiss_create(kind.metric, kind.dim, kind.type, m, ef_construction, kind.pq_m, kind.pq_bits,
+    return panvec_faiss_create(kind.metric, kind.dim, kind.type, links.m, links.ef_construction, kind.pq_m, kind.pq_bits,
                                kind.keep_vectors, seed, index, error.text(), error.capacity());
+  }
+
+  static std::int32_t create_alike(const Kind& kind, const Links& links, Index** index, char* text, std::int32_t capacity) {
+    return panvec_faiss_create(kind.metric, kind.dim, kind.type, links.m, links.ef_construction, kind.pq_m, kind.pq_bits, kind.keep_vectors, 1, index, text,
+                               capacity);
   }
 
   static std::int32_t search(const Index* index, std::int64_t slot_count, const std::uint64_t* const* dead_pages,
@@ -65,6 +76,15 @@ struct Faiss {
 
   template <typename Refused>
   static void null_pointers(Refused&& refused, Index* index, const float* row, char* text, std::int32_t capacity) {
+    std::int64_t written = 0;
+    Saver* saver = nullptr;
+    char room[1] = {0};
+    refused(panvec_faiss_save_begin(nullptr, PANVEC_FILE_GRAPH, 0, &saver, text, capacity));
+    refused(panvec_faiss_save_begin(index, PANVEC_FILE_GRAPH, 0, nullptr, text, capacity));
+    refused(panvec_faiss_save_next(nullptr, room, 1, &written, text, capacity));
+    refused(panvec_faiss_open(nullptr, room, 1, nullptr, 0, 0, 0, 0, text, capacity));
+    refused(panvec_faiss_open(index, nullptr, 1, nullptr, 0, 0, 0, 0, text, capacity));
+    panvec_faiss_save_end(nullptr);
     constexpr std::int64_t forever = std::numeric_limits<std::int64_t>::max();
     std::int64_t bad_row = 0;
     std::int32_t bad_component = 0;

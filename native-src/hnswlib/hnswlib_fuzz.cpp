@@ -24,20 +24,30 @@ struct Hnswlib {
   static constexpr auto row = panvec_hnswlib_row;
   static constexpr auto memory_bytes = panvec_hnswlib_memory_bytes;
   static constexpr auto max_level = panvec_hnswlib_max_level;
+  using Saver = panvec_hnswlib_saver;
+  static constexpr auto save_begin = panvec_hnswlib_save_begin;
+  static constexpr auto save_next = panvec_hnswlib_save_next;
+  static constexpr auto save_end = panvec_hnswlib_save_end;
+  static constexpr auto open = panvec_hnswlib_open;
+  static constexpr auto max_row_norm = panvec_hnswlib_max_row_norm;
 
   struct Width {
     explicit Width(Input& input) : ef(input.number32(1, 100)) {}
     std::int32_t ef;
   };
 
-  static std::int32_t create(Input& input, Kind& kind, bool is_first, Index** index, ErrorText& error) {
+  static std::int32_t create(Input& input, Kind& kind, Links& links, bool is_first, Index** index, ErrorText& error) {
     if (is_first || input.rarely(8)) kind = {input.number32(PANVEC_L2, PANVEC_DOT), input.number32(1, 20)};
-    const std::int32_t m = input.number32(2, 16);
-    const std::int32_t ef_construction = input.number32(1, 60);
+    links.m = input.number32(2, 16);
+    links.ef_construction = input.number32(1, 60);
     const std::int64_t seed = input.number(0, 3);
     const ScarceMemory scarce(input);
-    return panvec_hnswlib_create(kind.metric, kind.dim, m, ef_construction, seed, index, error.text(),
+    return panvec_hnswlib_create(kind.metric, kind.dim, links.m, links.ef_construction, seed, index, error.text(),
                                  error.capacity());
+  }
+
+  static std::int32_t create_alike(const Kind& kind, const Links& links, Index** index, char* text, std::int32_t capacity) {
+    return panvec_hnswlib_create(kind.metric, kind.dim, links.m, links.ef_construction, 1, index, text, capacity);
   }
 
   static std::int32_t search(const Index* index, std::int64_t slot_count, const std::uint64_t* const* dead_pages,
@@ -50,7 +60,16 @@ struct Hnswlib {
   }
 
   template <typename Refused>
-  static void null_pointers(Refused&& refused, Index*, const float* row, char* text, std::int32_t capacity) {
+  static void null_pointers(Refused&& refused, Index* index, const float* row, char* text, std::int32_t capacity) {
+    std::int64_t written = 0;
+    Saver* saver = nullptr;
+    char room[1] = {0};
+    refused(panvec_hnswlib_save_begin(nullptr, PANVEC_FILE_GRAPH, 0, &saver, text, capacity));
+    refused(panvec_hnswlib_save_begin(index, PANVEC_FILE_GRAPH, 0, nullptr, text, capacity));
+    refused(panvec_hnswlib_save_next(nullptr, room, 1, &written, text, capacity));
+    refused(panvec_hnswlib_open(nullptr, room, 1, nullptr, 0, 0, 0, 0, text, capacity));
+    refused(panvec_hnswlib_open(index, nullptr, 1, nullptr, 0, 0, 0, 0, text, capacity));
+    panvec_hnswlib_save_end(nullptr);
     refused(panvec_hnswlib_create(PANVEC_L2, 1, 2, 1, 1, nullptr, text, capacity));
     float out = 0;
     const std::int32_t bad = PANVEC_INVALID_ARGUMENT;

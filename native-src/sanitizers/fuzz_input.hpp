@@ -39,6 +39,13 @@ class Input {
 
   bool is_empty() const { return left_ == 0; }
 
+  // Of all that is left (FNV-1a).
+  std::uint64_t hash() const {
+    std::uint64_t hash = 14695981039346656037ULL;
+    for (std::size_t i = 0; i < left_; ++i) hash = (hash ^ data_[i]) * 1099511628211ULL;
+    return hash;
+  }
+
   std::uint32_t byte() {
     if (left_ == 0) return 0;
     --left_;
@@ -157,8 +164,9 @@ struct StopArguments {
 // Some allocation fails while it lives, once in sixteen times.
 class ScarceMemory {
  public:
-  explicit ScarceMemory(Input& input) {
-    if (input.rarely(16)) fail_allocations(input.byte() % 48);
+  explicit ScarceMemory(Input& input) : ScarceMemory(input.rarely(16) ? static_cast<int>(input.byte() % 48) : -1) {}
+  explicit ScarceMemory(int number) {
+    if (number >= 0) fail_allocations(number);
   }
   ~ScarceMemory() { fail_allocations(-1); }
   ScarceMemory(const ScarceMemory&) = delete;

@@ -4,24 +4,30 @@
 //
 //   using Index = panvec_x;
 //   struct Kind;                  with metric and dim, and what else decides create
-//   static std::int32_t create(Input&, Kind&, Index**, ErrorText&)
+//   static std::int32_t create(Input&, Kind&, Links&, bool is_first, Index**, ErrorText&)
 //   static constexpr auto free, prepare, reserve, stage, stage_from, link, exact, exact_slots, row, memory_bytes, max_level
 //   static std::int32_t search(Input&, const Index*, SearchArguments...)
 //   static void other_call(Input&, Slots&, Slots& another)   what the library has beside these
 //   static void null_pointers(refused, Index*, const float* row, char* text, std::int32_t capacity)   NULL given to create,
 //                                                                                                and to what it has beside these
 //   static bool may_link(Slots&, std::int64_t count)   keeps what the header asks for before a link
+//   using Saver = panvec_x_saver;
+//   static constexpr auto save_begin, save_next, save_end, open, max_row_norm
+//   static std::int32_t create_alike(const Kind&, const Links&, Index**, char* text, std::int32_t capacity)
+//                                                                                what opens the files of such an index
 #pragma once
 
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <random>
 #include <vector>
 
 #include "fuzz_input.hpp"
@@ -133,11 +139,18 @@ class Query {
   const float* query_ = nullptr;
 };
 
+// How a graph is built.
+struct Links {
+  std::int32_t m = 0;
+  std::int32_t ef_construction = 0;
+};
+
 // One index with what we know of it.
 template <typename Library>
 struct Slots {
   typename Library::Index* index = nullptr;
   typename Library::Kind kind{};
+  Links links;
   std::int64_t capacity = 0;  // at least so many slots have room
   std::int64_t staged = 0;    // rows of slots below were staged
   std::int64_t linked = 0;
@@ -163,7 +176,7 @@ inline void check_results(std::int64_t wanted, std::int64_t slots, const std::in
 template <typename Library>
 class SlotFuzzer {
  public:
-  explicit SlotFuzzer(Input& input) : input_(input) {}
+  explicit SlotFuzzer(Input& input) : input_(input), random_(input.hash()) {}
 
   void run() {
     for (auto& one : indexes_) {
@@ -212,6 +225,7 @@ class SlotFuzzer {
     }
     // Not a case among those above: inputs that once found something keep their meaning.
     for (auto& one : indexes_) null_pointers(one);
+    for (auto& one : indexes_) save_and_open(one);
   }
 
  private:
@@ -277,11 +291,145 @@ class SlotFuzzer {
     require_that(Library::memory_bytes(index) == before, "what is refused changes nothing");
   }
 
+  using Files = std::vector<char>[2];
+
+  // The files of an index, whole and damaged, opened and viewed: refused, or answered from. What is done follows from the
+  // whole input, since none of it is left.
+  void save_and_open(Slots<Library>& one) {
+    Files whole;
+    save(one.index, one.linked, whole);
+    for (int round = 0; round < 6; ++round) {
+      Files files = {whole[0], whole[1]};
+      const bool damaged = round > 1;
+      for (std::size_t places = damaged ? 1 + random_() % 4 : 0; places > 0; --places) damage(files);
+      char text[256];
+      Slots<Library> other;
+      other.kind = one.kind;
+      {
+        const ScarceMemory scarce(!damaged && random_() % 8 == 0 ? static_cast<int>(random_() % 48) : -1);
+        if (!ok(Library::create_alike(one.kind, one.links, &other.index, text, sizeof text))) continue;
+      }
+      // Blocks of their own size, so that the sanitizer sees the first byte beyond.
+      std::unique_ptr<char[]> blocks[2];
+      for (int file = 0; file < 2; ++file) {
+        blocks[file].reset(new char[files[file].size()]);
+        if (!files[file].empty()) std::memcpy(blocks[file].get(), files[file].data(), files[file].size());
+      }
+      const bool as_view = random_() % 2 == 0;
+      const bool has_rows = !whole[1].empty() || random_() % 16 == 0;
+      const std::int64_t slots = damaged && random_() % 8 == 0 ? odd_number(one.linked) : one.linked;
+      const double norms[] = {0, -1, std::nan(""), 1e300};
+      const double norm = damaged && random_() % 8 == 0 ? norms[random_() % 4] : Library::max_row_norm(one.index);
+      std::int32_t status;
+      {
+        const ScarceMemory scarce(random_() % 8 == 0 ? static_cast<int>(random_() % 48) : -1);
+        status = Library::open(other.index, blocks[0].get(), static_cast<std::int64_t>(files[0].size()),
+                               has_rows ? blocks[1].get() : nullptr,
+                               has_rows ? static_cast<std::int64_t>(files[1].size()) : 0, slots, norm, as_view ? 1 : 0, text,
+                               sizeof text);
+      }
+      if (!ok(status)) {
+        require_that(damaged || status == PANVEC_OUT_OF_MEMORY || has_rows != !whole[1].empty(),
+                     "what was saved is opened");
+        continue;
+      }
+      require_that(slots == one.linked, "only as many slots as there are");
+      look_around(other.index, one.kind.dim, slots);
+      Files again;
+      save(other.index, slots, again);
+      require_that(again[0].size() == whole[0].size(), "what is opened is saved again, to its end");
+      if (damaged) continue;
+      // Rows that the graph file has too are in no file of their own the second time.
+      require_that(again[0] == whole[0] && (again[1].empty() || again[1] == whole[1]), "and is the same");
+    }
+  }
+
+  void save(const typename Library::Index* index, std::int64_t slots, Files& files) {
+    static std::vector<char> room(std::size_t{1} << 20);
+    char text[256];
+    for (const std::int32_t file : {PANVEC_FILE_GRAPH, PANVEC_FILE_ROWS}) {
+      typename Library::Saver* saver = nullptr;
+      if (!ok(Library::save_begin(index, file, slots, &saver, text, sizeof text))) {
+        require_that(file == PANVEC_FILE_ROWS, "what is linked can be saved");
+        continue;
+      }
+      std::int64_t written = -1;
+      while (written != 0) {
+        require_that(ok(Library::save_next(saver, room.data(), static_cast<std::int64_t>(room.size()), &written, text,
+                                           sizeof text)),
+                     "a save goes on to its end");
+        require_that(written >= 0 && written <= static_cast<std::int64_t>(room.size()), "a piece fits its room");
+        files[file].insert(files[file].end(), room.begin(), room.begin() + written);
+      }
+      Library::save_end(saver);
+    }
+  }
+
+  void damage(Files& files) {
+    std::vector<char>& file = files[random_() % 8 == 0 ? 1 : 0];
+    if (file.empty()) return;
+    // Half of the time at its head, which tells the most.
+    const std::size_t at = random_() % (random_() % 2 == 0 ? std::min<std::size_t>(file.size(), 160) : file.size());
+    const std::uint64_t kind = random_() % 8;
+    if (kind < 3) {
+      file[at] = static_cast<char>(file[at] ^ 1 << random_() % 8);
+    } else if (kind < 6 && at + sizeof(std::int32_t) <= file.size()) {
+      const auto word = static_cast<std::int32_t>(odd_number(300));
+      std::memcpy(&file[at], &word, sizeof word);
+    } else if (kind == 6 && at + sizeof(std::int64_t) <= file.size()) {
+      const std::int64_t word = odd_number(300);
+      std::memcpy(&file[at], &word, sizeof word);
+    } else {
+      file.resize(random_() % 2 == 0 ? at : file.size() + 1 + at % 9);
+    }
+  }
+
+  std::int64_t odd_number(std::int64_t near) {
+    const std::int64_t numbers[] = {-1,  0,          1,          near - 1,   near + 1,  65535,     65536,
+                                    255, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1LL << 32, 1LL << 62, std::numeric_limits<std::int64_t>::min()};
+    return numbers[random_() % (sizeof numbers / sizeof numbers[0])];
+  }
+
+  // Distances may be no numbers now, and rows twice: only that it ends, and stays in what is there, is asked for.
+  void look_around(const typename Library::Index* index, std::int32_t dim, std::int64_t slots) {
+    constexpr std::int64_t forever = std::numeric_limits<std::int64_t>::max();
+    constexpr std::int32_t k = 7;
+    Input none(nullptr, 0);
+    const typename Library::Width width(none);
+    const std::unique_ptr<float[]> row(new float[static_cast<std::size_t>(dim)]);
+    for (std::int32_t i = 0; i < dim; ++i) row[static_cast<std::size_t>(i)] = static_cast<float>(random_() % 8) + 0.5F;
+    const std::unique_ptr<std::uint64_t[]> filter(new std::uint64_t[static_cast<std::size_t>((slots + 63) / 64)]);
+    for (std::int64_t word = 0; word < (slots + 63) / 64; ++word) filter[static_cast<std::size_t>(word)] = random_();
+    const Version version(none, slots);
+    Results results(k);
+    char text[256];
+    const auto check = [&](std::int32_t status, const std::int32_t& count) {
+      if (ok(status)) require_that(count >= 0 && count <= k && count <= slots, "no more hits than were asked for");
+    };
+    for (const std::uint64_t* some : {static_cast<const std::uint64_t*>(nullptr), static_cast<const std::uint64_t*>(filter.get())}) {
+      std::int32_t count = -1;
+      check(Library::search(index, slots, nullptr, version.id_pages(), some, row.get(), k, width, nullptr, forever,
+                            results.ids(), results.distances(), &count, text, sizeof text),
+            count);
+      count = 0;
+      check(Library::exact(index, 0, slots, nullptr, version.id_pages(), some, row.get(), k, 1, results.ids(),
+                           results.distances(), &count, text, sizeof text),
+            count);
+    }
+    if (slots == 0) return;
+    const std::int32_t ends[] = {0, static_cast<std::int32_t>(slots - 1)};
+    std::int32_t count = 0;
+    check(Library::exact_slots(index, ends, slots == 1 ? 1 : 2, version.id_pages(), row.get(), k, 1, results.ids(), results.distances(),
+                               &count, text, sizeof text),
+          count);
+    ok(Library::row(index, slots - 1, row.get(), text, sizeof text));
+  }
+
   bool create(Slots<Library>& one) {
     if (&one != &indexes_[0]) one.kind = indexes_[0].kind;
     ErrorText error(input_);
     typename Library::Index* created = nullptr;
-    const std::int32_t status = Library::create(input_, one.kind, &one == &indexes_[0], &created, error);
+    const std::int32_t status = Library::create(input_, one.kind, one.links, &one == &indexes_[0], &created, error);
     if (!error.ok(status)) {
       require_that(created == nullptr, "a refused create makes nothing");
       return false;
@@ -486,6 +634,7 @@ class SlotFuzzer {
   }
 
   Input& input_;
+  std::mt19937_64 random_;
   Slots<Library> indexes_[2];
 };
 

@@ -26,6 +26,12 @@ struct Usearch {
   static constexpr auto row = panvec_usearch_row;
   static constexpr auto memory_bytes = panvec_usearch_memory_bytes;
   static constexpr auto max_level = panvec_usearch_max_level;
+  using Saver = panvec_usearch_saver;
+  static constexpr auto save_begin = panvec_usearch_save_begin;
+  static constexpr auto save_next = panvec_usearch_save_next;
+  static constexpr auto save_end = panvec_usearch_save_end;
+  static constexpr auto open = panvec_usearch_open;
+  static constexpr auto max_row_norm = panvec_usearch_max_row_norm;
 
   struct Width {
     explicit Width(Input& input) : ef_search(input.number32(1, 100)), refine_factor(input.number32(1, 4)) {}
@@ -33,18 +39,22 @@ struct Usearch {
     std::int32_t refine_factor;
   };
 
-  static std::int32_t create(Input& input, Kind& kind, bool is_first, Index** index, ErrorText& error) {
+  static std::int32_t create(Input& input, Kind& kind, Links& links, bool is_first, Index** index, ErrorText& error) {
     if (is_first || input.rarely(8)) {
       kind.metric = input.number32(PANVEC_L2, PANVEC_DOT);
       kind.dim = input.number32(1, 20);
       kind.quantization = input.number32(PANVEC_USEARCH_F32, PANVEC_USEARCH_I8);
       kind.keep_vectors = input.number32(0, 1);
     }
-    const std::int32_t m = input.number32(2, 16);
-    const std::int32_t ef_construction = input.number32(1, 60);
+    links.m = input.number32(2, 16);
+    links.ef_construction = input.number32(1, 60);
     const ScarceMemory scarce(input);
-    return panvec_usearch_create(kind.metric, kind.dim, kind.quantization, m, ef_construction, kind.keep_vectors, index,
+    return panvec_usearch_create(kind.metric, kind.dim, kind.quantization, links.m, links.ef_construction, kind.keep_vectors, index,
                                  error.text(), error.capacity());
+  }
+
+  static std::int32_t create_alike(const Kind& kind, const Links& links, Index** index, char* text, std::int32_t capacity) {
+    return panvec_usearch_create(kind.metric, kind.dim, kind.quantization, links.m, links.ef_construction, kind.keep_vectors, index, text, capacity);
   }
 
   static std::int32_t search(const Index* index, std::int64_t slot_count, const std::uint64_t* const* dead_pages,
@@ -57,7 +67,16 @@ struct Usearch {
   }
 
   template <typename Refused>
-  static void null_pointers(Refused&& refused, Index*, const float*, char* text, std::int32_t capacity) {
+  static void null_pointers(Refused&& refused, Index* index, const float*, char* text, std::int32_t capacity) {
+    std::int64_t written = 0;
+    Saver* saver = nullptr;
+    char room[1] = {0};
+    refused(panvec_usearch_save_begin(nullptr, PANVEC_FILE_GRAPH, 0, &saver, text, capacity));
+    refused(panvec_usearch_save_begin(index, PANVEC_FILE_GRAPH, 0, nullptr, text, capacity));
+    refused(panvec_usearch_save_next(nullptr, room, 1, &written, text, capacity));
+    refused(panvec_usearch_open(nullptr, room, 1, nullptr, 0, 0, 0, 0, text, capacity));
+    refused(panvec_usearch_open(index, nullptr, 1, nullptr, 0, 0, 0, 0, text, capacity));
+    panvec_usearch_save_end(nullptr);
     refused(panvec_usearch_create(PANVEC_L2, 1, PANVEC_USEARCH_F32, 2, 1, 1, nullptr, text, capacity));
   }
 

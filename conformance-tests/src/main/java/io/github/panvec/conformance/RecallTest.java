@@ -36,7 +36,7 @@ class RecallTest extends ConformanceTest {
   }
 
   final List<RecallCell> cells() {
-    return RecallCell.of(subject).stream().filter(RecallCell::isDaily).toList();
+    return RecallCell.of(subject).stream().filter(cell -> cell.isDaily(subject)).toList();
   }
 
   final List<RecallCell> filteredCells() {
@@ -44,7 +44,7 @@ class RecallTest extends ConformanceTest {
   }
 
   final List<RecallCell> nightlyCells() {
-    return RecallCell.of(subject).stream().filter(cell -> !cell.isDaily()).toList();
+    return RecallCell.of(subject).stream().filter(cell -> !cell.isDaily(subject)).toList();
   }
 
   @Contract("search.recall")

@@ -79,8 +79,8 @@ class RecallFloorsTest {
     for (Subject subject : others) {
       Set<List<Object>> ofThisKind = new HashSet<>();
       for (RecallCell cell : RecallCell.of(subject)) {
-        pairs.add(List.of(cell.metric(), cell.dimension(), cell.isDaily()));
-        pairs.add(List.of(cell.distribution(), cell.dimension(), cell.isDaily()));
+        pairs.add(List.of(cell.metric(), cell.dimension(), cell.isDaily(subject)));
+        pairs.add(List.of(cell.distribution(), cell.dimension(), cell.isDaily(subject)));
         ofThisKind.add(List.of(cell.metric(), cell.distribution()));
       }
       assertThat(ofThisKind).as(subject.toString()).hasSize(2 * subject.metrics().size());
@@ -91,7 +91,11 @@ class RecallFloorsTest {
   @Test
   void kindsCoveredInFullHaveEveryCell() {
     assertThat(RecallCell.of(HNSW)).doesNotHaveDuplicates().hasSize(3 * 22 * 2);
-    assertThat(RecallCell.of(HNSW).stream().filter(RecallCell::isDaily)).hasSize(3 * 5 * 2);
+    List<RecallCell> daily =
+        RecallCell.of(HNSW).stream().filter(cell -> cell.isDaily(HNSW)).toList();
+    assertThat(daily).hasSize(3 * 3 * 2 + 2 * 2);
+    assertThat(daily.stream().filter(cell -> cell.dimension() >= 384).map(RecallCell::metric))
+        .contains(Metric.values());
   }
 
   @Test
