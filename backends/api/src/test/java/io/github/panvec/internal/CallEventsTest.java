@@ -184,7 +184,11 @@ class CallEventsTest {
         .extracting(EventType::getName)
         .filteredOn(name -> name.startsWith(PREFIX))
         .containsExactlyInAnyOrder(
-            PREFIX + "Add", PREFIX + "Search", PREFIX + "Train", PREFIX + "Compact");
+            PREFIX + "Add",
+            PREFIX + "Search",
+            PREFIX + "Train",
+            PREFIX + "Compact",
+            PREFIX + "Save");
   }
 
   /** Run in a JVM of its own. */

@@ -14,6 +14,7 @@ import io.github.panvec.SearchBuffer;
 import io.github.panvec.SearchPath;
 import io.github.panvec.SearchRequest;
 import io.github.panvec.SearchResult;
+import io.github.panvec.SnapshotManifest;
 import io.github.panvec.VectorIndex;
 import io.github.panvec.WriteOptions;
 import java.io.IOException;
@@ -22,7 +23,9 @@ import java.lang.management.ManagementFactory;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.lang.reflect.Proxy;
+import java.nio.file.CopyOption;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -60,6 +63,9 @@ class ObservedIndexTest {
   private static final SearchResult HITS =
       new SearchResult(new long[] {7}, new float[] {1}, SearchPath.WALK);
 
+  private static final SnapshotManifest MANIFEST =
+      new SnapshotManifest(1, "scan", "1", Metric.L2, 1, Map.of(), 0, 0, Map.of(), 1, List.of());
+
   /** Something to return and to pass for each type in a signature. */
   private static final Map<Class<?>, Object> SAMPLES =
       Map.ofEntries(
@@ -80,6 +86,9 @@ class ObservedIndexTest {
           Map.entry(IdFilter.class, IdFilter.in(4)),
           Map.entry(IndexSpec.class, SPEC),
           Map.entry(Capabilities.class, ScanBackend.CAPABILITIES),
+          Map.entry(Path.class, Path.of("somewhere")),
+          Map.entry(CopyOption[].class, new CopyOption[] {StandardCopyOption.REPLACE_EXISTING}),
+          Map.entry(SnapshotManifest.class, MANIFEST),
           Map.entry(IndexStats.class, new IndexStats(1, 2, 3, 4, Map.of())));
 
   @ParameterizedTest
@@ -109,7 +118,7 @@ class ObservedIndexTest {
         };
     try (Recording recording = new Recording()) {
       if (watching.equals("events")) {
-        for (String name : List.of("Add", "Search", "Train", "Compact")) {
+        for (String name : List.of("Add", "Search", "Train", "Compact", "Save")) {
           recording.enable("io.github.panvec." + name);
         }
         recording.start();
@@ -163,7 +172,7 @@ class ObservedIndexTest {
   void aBackendThatCreatesNullIsNamed() {
     assertThatThrownBy(() -> over(null, NOTHING))
         .isInstanceOf(NullPointerException.class)
-        .hasMessage("the backend scan created null");
+        .hasMessage("the backend scan returned null");
   }
 
   @Test
