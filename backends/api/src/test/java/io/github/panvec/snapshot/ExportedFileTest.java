@@ -13,6 +13,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,6 +25,7 @@ class ExportedFileTest {
 
   @TempDir private Path folder;
   private int operations;
+  private final List<String> done = new ArrayList<>();
 
   /** Refuses the operation of that number, counted from 1 on; those on the open file too. */
   private FileOperations refusing(int number) {
@@ -39,6 +42,7 @@ class ExportedFileTest {
               if (!method.getName().equals("close") && ++operations == number) {
                 throw new IOException("No space left on device");
               }
+              done.add(method.getName());
               try {
                 Object result = method.invoke(real, arguments);
                 return method.getReturnType() == FileOperations.Output.class
@@ -88,6 +92,13 @@ class ExportedFileTest {
       }
       assertThat(number).isGreaterThan(7);
     }
+  }
+
+  @Test
+  void itIsOnDiskBeforeItHasItsNameAndTheNameAfterwards() {
+    write(folder.resolve("graph"), refusing(Integer.MAX_VALUE));
+    done.retainAll(List.of("write", "force", "rename", "forceDirectory"));
+    assertThat(done).containsExactly("write", "force", "rename", "forceDirectory");
   }
 
   @Test
