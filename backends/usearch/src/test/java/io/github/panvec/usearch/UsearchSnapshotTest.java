@@ -117,6 +117,13 @@ class UsearchSnapshotTest {
     }
   }
 
+  /** But for what is there for rows to come. */
+  private static Map<String, Object> details(VectorIndex index) {
+    Map<String, Object> details = new HashMap<>(index.stats().details());
+    details.keySet().removeAll(List.of("capacity", "idMapHeapBytes"));
+    return details;
+  }
+
   /** By the graph, too: a list of one candidate depends on every link. */
   private static void assertSame(VectorIndex expected, VectorIndex actual, Kind kind) {
     assertHoldsTheSame(expected, actual, kind);
@@ -127,7 +134,7 @@ class UsearchSnapshotTest {
       assertThat(hits(actual, queries.filter(half)))
           .isEqualTo(hits(expected, queries.filter(half)));
     }
-    assertThat(actual.stats().details()).isEqualTo(expected.stats().details());
+    assertThat(details(actual)).isEqualTo(details(expected));
   }
 
   @ParameterizedTest
