@@ -36,7 +36,7 @@ class ArchitectureTest {
         .that()
         .resideInAPackage("io.github.panvec..")
         .and()
-        .haveNameNotMatching(".*\\.internal\\.(Jfr|Call|Add|Search|Train|Compact)Events?")
+        .haveNameNotMatching(".*\\.internal\\.(Jfr|Call|Add|Search|Train|Compact|Save)Events?")
         .should()
         .dependOnClassesThat()
         .resideInAPackage("jdk.jfr..")
