@@ -32,7 +32,7 @@ class ReadmeTest {
       String name = blocks.group(2);
       assertThat(printed(folder, name, blocks.group(1))).as(name).isEqualTo(blocks.group(3));
     }
-    assertThat(programs).as("java blocks and text blocks in %s", readme).isEqualTo(2);
+    assertThat(programs).as("java blocks and text blocks in %s", readme).isEqualTo(3);
   }
 
   private static String printed(Path folder, String name, String program) throws Exception {
